@@ -1,0 +1,163 @@
+//! Coordination in memory: for one server only.
+
+mod expiring;
+
+use crate::progress::{later, progress};
+use crate::rate::{RATE_WINDOW, counted};
+use async_trait::async_trait;
+use expiring::Expiring;
+use sekali_core::domain::{IdempotencyKey, Payment, PaymentId, UserId};
+use sekali_core::ports::coordination::{CACHE_TTL, LOCK_TTL, STATUS_TTL};
+use sekali_core::ports::{
+    CachedPayment, Clock, CoordinationDown, Current, IdempotencyCache, Lock, LockAttempt, LockName,
+    LockToken, Lookup, Rate, RateLimit, StatusBoard,
+};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// The most entries of each kind: a bound on memory (some hundred bytes each), far above what one
+/// server makes within the five minutes that an entry lives. Beyond it the oldest are forgotten,
+/// and the database is asked instead.
+const MOST_ENTRIES: usize = 1_000_000;
+
+/// The cache, status board, lock and rate limit of a single server. Entries end by the clock that
+/// is handed in. It never answers [`CoordinationDown`].
+pub struct MemoryCoordination {
+    clock: Arc<dyn Clock>,
+    /// One mutex for everything: each call holds it for less than a microsecond, and none across an
+    /// await.
+    state: Mutex<State>,
+}
+
+struct State {
+    cache: Expiring<(UserId, IdempotencyKey), CachedPayment>,
+    board: Expiring<PaymentId, Word>,
+    locks: Expiring<LockName, LockToken>,
+    rates: Expiring<String, u32>,
+}
+
+/// What the board holds for a payment.
+#[derive(Clone, Copy)]
+struct Word {
+    /// Transitions that were announced and not published yet.
+    changing: u32,
+    /// The furthest status published.
+    known: Option<Current>,
+}
+
+impl MemoryCoordination {
+    /// Empty.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        let state = State {
+            cache: Expiring::new(CACHE_TTL, MOST_ENTRIES),
+            board: Expiring::new(STATUS_TTL, MOST_ENTRIES),
+            locks: Expiring::new(LOCK_TTL, MOST_ENTRIES),
+            rates: Expiring::new(RATE_WINDOW, MOST_ENTRIES),
+        };
+        Self { clock, state: Mutex::new(state) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // No call panics half-way through a change, so the state behind a poisoned mutex is whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn word(&self, payment: PaymentId, now: Duration) -> Option<Word> {
+        self.board.get(&payment, now).map(|(_, word)| *word)
+    }
+}
+
+#[async_trait]
+impl IdempotencyCache for MemoryCoordination {
+    async fn lookup(&self, user: UserId, key: &IdempotencyKey) -> Result<Option<Lookup>, CoordinationDown> {
+        let now = self.clock.monotonic();
+        let state = self.state();
+        let Some((_, cached)) = state.cache.get(&(user, key.clone()), now) else { return Ok(None) };
+        let stored = Current::of(&cached.receipt.payment);
+        let current = match state.word(cached.receipt.payment.id, now) {
+            None => stored,
+            Some(Word { changing: 0, known: Some(known) }) => later(stored, known),
+            Some(_) => Current::Changing,
+        };
+        Ok(Some(Lookup { cached: cached.clone(), current }))
+    }
+
+    async fn store(
+        &self,
+        user: UserId,
+        key: &IdempotencyKey,
+        entry: &CachedPayment,
+    ) -> Result<(), CoordinationDown> {
+        let now = self.clock.monotonic();
+        self.state().cache.put((user, key.clone()), entry.clone(), now);
+        Ok(())
+    }
+}
+
+/// The rules are those of the Redis adapter (`redis/scripts.rs` has the reasoning).
+#[async_trait]
+impl StatusBoard for MemoryCoordination {
+    async fn changing(&self, payment: PaymentId) -> Result<(), CoordinationDown> {
+        let now = self.clock.monotonic();
+        let mut state = self.state();
+        let mut word = state.word(payment, now).unwrap_or(Word { changing: 0, known: None });
+        word.changing = word.changing.saturating_add(1);
+        state.board.put(payment, word, now);
+        Ok(())
+    }
+
+    async fn publish(&self, payment: &Payment) -> Result<(), CoordinationDown> {
+        let now = self.clock.monotonic();
+        let mut state = self.state();
+        let mut word = state.word(payment.id, now).unwrap_or(Word { changing: 0, known: None });
+        word.changing = word.changing.saturating_sub(1);
+        let regress = matches!(word.known, Some(Current::Known { status, can_be_paid })
+            if progress(status, can_be_paid) > progress(payment.status, payment.can_be_paid()));
+        if !regress {
+            word.known = Some(Current::of(payment));
+        }
+        state.board.put(payment.id, word, now);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Lock for MemoryCoordination {
+    async fn try_acquire(&self, name: LockName, token: &LockToken) -> Result<LockAttempt, CoordinationDown> {
+        let now = self.clock.monotonic();
+        let mut state = self.state();
+        if let Some((_, holder)) = state.locks.get(&name, now) {
+            return Ok(LockAttempt::Held(holder.clone()));
+        }
+        state.locks.put(name, token.clone(), now);
+        Ok(LockAttempt::Acquired)
+    }
+
+    async fn release(&self, name: LockName, token: &LockToken) -> Result<bool, CoordinationDown> {
+        let now = self.clock.monotonic();
+        let mut state = self.state();
+        let ours = state.locks.get(&name, now).is_some_and(|(_, holder)| holder == token);
+        if ours {
+            state.locks.remove(&name);
+        }
+        Ok(ours)
+    }
+}
+
+#[async_trait]
+impl RateLimit for MemoryCoordination {
+    async fn take(&self, bucket: &str, limit: u32) -> Result<Rate, CoordinationDown> {
+        let now = self.clock.monotonic();
+        let mut state = self.state();
+        let (count, left) = if let Some((ends, count)) = state.rates.get_mut(bucket, now) {
+            *count = count.saturating_add(1);
+            (*count, ends.saturating_sub(now))
+        } else {
+            state.rates.put(bucket.to_owned(), 1, now);
+            (1, RATE_WINDOW)
+        };
+        Ok(counted(count, limit, left))
+    }
+}

@@ -1,0 +1,196 @@
+//! Coordination on Redis: for any number of servers.
+
+mod breaker;
+mod entry;
+mod missed;
+mod scripts;
+
+use crate::progress::{later, progress};
+use crate::rate::{RATE_WINDOW, counted};
+use async_trait::async_trait;
+use breaker::{Breaker, Link};
+use sekali_core::domain::{IdempotencyKey, Payment, PaymentId, Status, UserId};
+use sekali_core::ports::coordination::{CACHE_TTL, LOCK_TTL, STATUS_TTL, cache_key};
+use sekali_core::ports::{
+    CachedPayment, Clock, CoordinationDown, Current, IdempotencyCache, Lock, LockAttempt, LockName,
+    LockToken, Lookup, Random, Rate, RateLimit, StatusBoard,
+};
+use std::sync::Arc;
+use std::time::Duration;
+use thiserror::Error;
+use tokio::task::JoinHandle;
+
+/// What the names of status entries begin with; the payment's number follows.
+const STATUS_KEY: &str = "payment:status:";
+
+/// The address is none of a Redis. (The address itself is not repeated: it may hold a password.)
+#[derive(Debug, Error)]
+#[error("not the address of a Redis, such as redis://localhost:6379/0: {0}")]
+pub struct RedisUrlError(String);
+
+/// The cache, status board, lock and rate limit on one Redis (5 or newer, and no Cluster).
+///
+/// Out of reach, it answers [`CoordinationDown`]: the first call within 50 ms, every further one at
+/// once. It is back in use within 2 s of Redis' return, and trusts no entry from before. The metrics
+/// `sekali_redis_up` and `sekali_redis_errors_total` tell.
+pub struct RedisCoordination {
+    breaker: Arc<Breaker>,
+    keeper: JoinHandle<()>,
+}
+
+impl RedisCoordination {
+    /// Connects, or starts cut off if Redis is not there. Must be called within a tokio runtime,
+    /// where a task keeps the connection until this value is dropped. `clock` measures outages for
+    /// the log; `random` spreads out the attempts of several servers to reconnect.
+    pub async fn connect(
+        url: &str,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, RedisUrlError> {
+        let client = redis::Client::open(url).map_err(|error| RedisUrlError(error.to_string()))?;
+        let breaker = Arc::new(Breaker::new(client, clock, random));
+        breaker.try_connect().await;
+        let keeper = tokio::spawn(Breaker::keep(Arc::clone(&breaker)));
+        Ok(Self { breaker, keeper })
+    }
+
+    async fn tell(&self, payment: &Payment) -> Result<(), CoordinationDown> {
+        let can_be_paid = payment.can_be_paid();
+        let link = self.breaker.link()?;
+        let mut invocation = self.breaker.scripts.publish.key(status_key(payment.id));
+        invocation
+            .arg(link.run())
+            .arg(millis(STATUS_TTL))
+            .arg(payment.status.as_str())
+            .arg(u8::from(can_be_paid))
+            .arg(progress(payment.status, can_be_paid));
+        self.breaker.call(&link, &invocation).await
+    }
+}
+
+impl Drop for RedisCoordination {
+    fn drop(&mut self) {
+        self.keeper.abort();
+    }
+}
+
+/// The board's raw word: `changing`, `stamp`, `status`, `payable`.
+type RawWord = Vec<Option<Vec<u8>>>;
+
+#[async_trait]
+impl IdempotencyCache for RedisCoordination {
+    async fn lookup(&self, user: UserId, key: &IdempotencyKey) -> Result<Option<Lookup>, CoordinationDown> {
+        let link = self.breaker.link()?;
+        let mut invocation = self.breaker.scripts.lookup.key(cache_key(user, key));
+        invocation.arg(STATUS_KEY);
+        let found: Option<(Vec<u8>, RawWord)> = self.breaker.call(&link, &invocation).await?;
+        let Some((cached, stamp, word)) = found
+            .and_then(|(bytes, word)| entry::decode(&bytes).map(|(cached, stamp)| (cached, stamp, word)))
+        else {
+            return Ok(None);
+        };
+        // An entry that names another user cannot be ours; it must not show a payment to a stranger.
+        if !link.trusts(&stamp) || cached.receipt.payment.user != user {
+            return Ok(None);
+        }
+        let current = current(Current::of(&cached.receipt.payment), &word, &link);
+        Ok(Some(Lookup { cached, current }))
+    }
+
+    async fn store(
+        &self,
+        user: UserId,
+        key: &IdempotencyKey,
+        entry: &CachedPayment,
+    ) -> Result<(), CoordinationDown> {
+        let json = entry::encode(entry).map_err(|error| CoordinationDown(error.to_string()))?;
+        let link = self.breaker.link()?;
+        let mut invocation = self.breaker.scripts.store.key(cache_key(user, key));
+        invocation.arg(link.run()).arg(millis(CACHE_TTL)).arg(json);
+        self.breaker.call(&link, &invocation).await
+    }
+}
+
+/// What an answer that is trusted, and the board's word beside it, come to.
+///
+/// - No word: the status has not changed since the answer was stored. (A word can be lost while the
+///   answer is there only if Redis lost its memory between another request's reading of the database
+///   and its storing of the answer: an old status is shown until the entry ends, and no payment is
+///   made by it.)
+/// - A word from before our last reconnect: we may have changed the status while cut off, and others
+///   may have stored since what they had read before. Only the database knows.
+/// - A tombstone, or bytes that are no word: the same.
+/// - Else the later of the two.
+fn current(cached: Current, word: &RawWord, link: &Link) -> Current {
+    let text =
+        |at: usize| word.get(at).and_then(Option::as_deref).and_then(|bytes| std::str::from_utf8(bytes).ok());
+    if word.iter().all(Option::is_none) {
+        return cached;
+    }
+    let known = text(2).and_then(Status::parse).zip(text(3));
+    match (text(0), text(1), known) {
+        (Some("0"), Some(stamp), Some((status, payable))) if link.trusts(stamp) => {
+            later(cached, Current::Known { status, can_be_paid: payable == "1" })
+        }
+        _ => Current::Changing,
+    }
+}
+
+#[async_trait]
+impl StatusBoard for RedisCoordination {
+    async fn changing(&self, payment: PaymentId) -> Result<(), CoordinationDown> {
+        let outcome = self.breaker.announce(payment).await;
+        if outcome.is_err() {
+            self.breaker.missed.add(payment);
+        }
+        outcome
+    }
+
+    async fn publish(&self, payment: &Payment) -> Result<(), CoordinationDown> {
+        let outcome = self.tell(payment).await;
+        if outcome.is_err() {
+            self.breaker.missed.add(payment.id);
+        }
+        outcome
+    }
+}
+
+#[async_trait]
+impl Lock for RedisCoordination {
+    async fn try_acquire(&self, name: LockName, token: &LockToken) -> Result<LockAttempt, CoordinationDown> {
+        let link = self.breaker.link()?;
+        let mut invocation = self.breaker.scripts.acquire.key(name.to_string());
+        invocation.arg(&token.0).arg(millis(LOCK_TTL));
+        let holder: Option<Vec<u8>> = self.breaker.call(&link, &invocation).await?;
+        Ok(match holder {
+            None => LockAttempt::Acquired,
+            Some(bytes) => LockAttempt::Held(LockToken(String::from_utf8_lossy(&bytes).into_owned())),
+        })
+    }
+
+    async fn release(&self, name: LockName, token: &LockToken) -> Result<bool, CoordinationDown> {
+        let link = self.breaker.link()?;
+        let mut invocation = self.breaker.scripts.release.key(name.to_string());
+        self.breaker.call(&link, invocation.arg(&token.0)).await
+    }
+}
+
+#[async_trait]
+impl RateLimit for RedisCoordination {
+    async fn take(&self, bucket: &str, limit: u32) -> Result<Rate, CoordinationDown> {
+        let link = self.breaker.link()?;
+        let mut invocation = self.breaker.scripts.take.key(format!("payment:rate:{bucket}"));
+        invocation.arg(millis(RATE_WINDOW));
+        let (count, left): (i64, i64) = self.breaker.call(&link, &invocation).await?;
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        Ok(counted(count, limit, Duration::from_millis(u64::try_from(left).unwrap_or(0))))
+    }
+}
+
+fn status_key(payment: PaymentId) -> String {
+    format!("{STATUS_KEY}{payment}")
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,156 @@
+//! What runs inside Redis. Each call of a port is one script, so one round trip and one atomic step.
+//!
+//! A stamp is the name of the Redis process' run, as the writer knows it, and Redis' own `TIME` in
+//! microseconds: `<run>:<time>`. No clocks of two machines are ever compared: neither those of the
+//! servers nor, after a failover, those of the old Redis and the new one.
+//!
+//! Bytes that are none of ours, such as a list under the name of an answer, must never become an
+//! error, as an error is taken for an outage: hence `pcall`.
+//!
+//! # The status board
+//!
+//! A payment's entry is a hash: the furthest `status` published (with `payable`, `rank` and `stamp`),
+//! and `changing`, the number of transitions announced and not yet published. As long as that is
+//! not zero the entry is a tombstone, and the database is asked.
+//!
+//! *Why a number.* Server A makes a payment `processing`, server B makes it `completed`. In the order
+//! "A announces, A commits, B announces, A publishes, B commits" A's word must not wipe out B's
+//! tombstone: if B then dies, `processing` would be shown for a payment that is paid. A's publication
+//! takes back A's announcement only, and B's stands. Who dies in between leaves a tombstone for
+//! the entry's life: slower, never wrong.
+//!
+//! *Why a rank.* In the order "both commit, B publishes, A publishes" the late word is the older one.
+//! Statuses only ever move forward (`progress`), so the further word stays.
+
+use redis::Script;
+
+/// Scripts by name, compiled (hashed) once.
+pub(super) struct Scripts {
+    pub(super) lookup: Script,
+    pub(super) store: Script,
+    pub(super) changing: Script,
+    pub(super) publish: Script,
+    pub(super) acquire: Script,
+    pub(super) release: Script,
+    pub(super) take: Script,
+    pub(super) probe: Script,
+}
+
+/// `KEYS[1]`: the answer's key; `ARGV[1]`: what status keys begin with. The payment's number is cut
+/// out of the text, not decoded: Lua's numbers are floats. (The second key is computed, which a
+/// Redis Cluster does not allow; coordination is one Redis.)
+const LOOKUP: &str = r#"
+local entry = redis.pcall('GET', KEYS[1])
+if type(entry) ~= 'string' then return false end
+local payment = string.match(entry, '"payment_id":(%d+)')
+if not payment then return false end
+local word = redis.pcall('HMGET', ARGV[1] .. payment, 'changing', 'stamp', 'status', 'payable')
+if word.err then word = {'1', '', false, false} end
+return {entry, word}
+"#;
+
+/// `ARGV`: the run, the TTL, and a JSON object, which gets one more member, the stamp.
+const STORE: &str = r#"
+local time = redis.call('TIME')
+local stamp = ARGV[1] .. ':' .. time[1] .. string.format('%06d', time[2])
+redis.call('SET', KEYS[1], string.sub(ARGV[3], 1, -2) .. ',"stamp":"' .. stamp .. '"}', 'PX', ARGV[2])
+return true
+"#;
+
+/// `ARGV`: the run and the TTL.
+const CHANGING: &str = r"
+local time = redis.call('TIME')
+if type(redis.pcall('HINCRBY', KEYS[1], 'changing', 1)) ~= 'number' then
+  redis.call('DEL', KEYS[1])
+  redis.call('HSET', KEYS[1], 'changing', 1)
+end
+redis.call('HSET', KEYS[1], 'stamp', ARGV[1] .. ':' .. time[1] .. string.format('%06d', time[2]))
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return true
+";
+
+/// `ARGV`: the run, the TTL, the status, 1 if it can be paid, and the rank.
+const PUBLISH: &str = r"
+local time = redis.call('TIME')
+local changing = redis.pcall('HINCRBY', KEYS[1], 'changing', -1)
+if type(changing) ~= 'number' then
+  redis.call('DEL', KEYS[1])
+  changing = 0
+end
+redis.call('HSET', KEYS[1], 'changing', math.max(changing, 0),
+  'stamp', ARGV[1] .. ':' .. time[1] .. string.format('%06d', time[2]))
+local rank = tonumber(redis.call('HGET', KEYS[1], 'rank') or '') or -1
+if tonumber(ARGV[5]) >= rank then
+  redis.call('HSET', KEYS[1], 'status', ARGV[3], 'payable', ARGV[4], 'rank', ARGV[5])
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return true
+";
+
+/// The holder's token, or nothing if it is ours now. A lock that would never end, or that is no
+/// text, was not written by us; it must not make every payment wait for ever.
+const ACQUIRE: &str = r"
+if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return false end
+local holder = redis.pcall('GET', KEYS[1])
+if type(holder) == 'string' and redis.call('PTTL', KEYS[1]) >= 0 then return holder end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return false
+";
+
+const RELEASE: &str = r"
+if redis.pcall('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+";
+
+/// The count and the milliseconds until the window ends.
+const TAKE: &str = r"
+local count = redis.pcall('INCR', KEYS[1])
+if type(count) ~= 'number' then
+  redis.call('DEL', KEYS[1])
+  count = redis.call('INCR', KEYS[1])
+end
+local left = redis.call('PTTL', KEYS[1])
+if left < 0 then
+  redis.call('PEXPIRE', KEYS[1], ARGV[1])
+  left = tonumber(ARGV[1])
+end
+return {count, left}
+";
+
+/// Redis' time in microseconds, and what names this run of the process. It writes, because a
+/// replica, or a Redis whose memory or disk is full, answers reads and is of no use.
+const PROBE: &str = r"
+local time = redis.call('TIME')
+redis.call('SET', KEYS[1], '1', 'PX', 1000)
+local info = redis.pcall('INFO', 'server')
+local run = type(info) == 'string' and string.match(info, 'run_id:(%x+)') or ''
+return {time[1] .. string.format('%06d', time[2]), run}
+";
+
+impl Scripts {
+    pub(super) fn new() -> Self {
+        Self {
+            lookup: Script::new(LOOKUP),
+            store: Script::new(STORE),
+            changing: Script::new(CHANGING),
+            publish: Script::new(PUBLISH),
+            acquire: Script::new(ACQUIRE),
+            release: Script::new(RELEASE),
+            take: Script::new(TAKE),
+            probe: Script::new(PROBE),
+        }
+    }
+
+    pub(super) fn all(&self) -> [&Script; 8] {
+        [
+            &self.lookup,
+            &self.store,
+            &self.changing,
+            &self.publish,
+            &self.acquire,
+            &self.release,
+            &self.take,
+            &self.probe,
+        ]
+    }
+}

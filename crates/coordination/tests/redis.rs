@@ -1,0 +1,201 @@
+//! The suite of the ports on Redis, and what the keys hold.
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+mod support;
+
+use async_trait::async_trait;
+use redis::AsyncCommands;
+use redis::aio::MultiplexedConnection;
+use sekali_coordination::RedisCoordination;
+use sekali_core::contract::coordination::{Bench, Coordination, cached, passes};
+use sekali_core::domain::{ConsultationId, IdempotencyKey, PaymentId, Status, UserId};
+use sekali_core::ports::{
+    Current, IdempotencyCache, Lock, LockAttempt, LockName, LockToken, RateLimit, StatusBoard,
+};
+use sekali_test_support::redis::{EmptyRedis, empty, server};
+use std::sync::Arc;
+use std::time::Duration;
+use support::{clock, connect, random, raw};
+
+struct OnRedis {
+    _redis: EmptyRedis,
+    raw: MultiplexedConnection,
+    coordination: Arc<RedisCoordination>,
+}
+
+impl OnRedis {
+    async fn open() -> Self {
+        let redis = empty();
+        let (raw, coordination) = (raw(&redis.url).await, connect(&redis.url).await);
+        Self { _redis: redis, raw, coordination }
+    }
+}
+
+#[async_trait]
+impl Bench for OnRedis {
+    fn coordination(&self) -> Arc<dyn Coordination> {
+        Arc::clone(&self.coordination) as _
+    }
+
+    /// Takes that much off what every key has left to live.
+    async fn advance(&self, duration: Duration) {
+        let mut redis = self.raw.clone();
+        let keys: Vec<Vec<u8>> = redis.keys("payment:*").await.unwrap();
+        for key in keys {
+            let left: i64 = redis.pttl(&key).await.unwrap();
+            assert_ne!(left, -1, "{} never ends", String::from_utf8_lossy(&key));
+            // Redis takes an expiry in the past for a deletion.
+            let less = left - i64::try_from(duration.as_millis()).unwrap();
+            let _: bool = redis.pexpire(&key, less).await.unwrap();
+        }
+    }
+}
+
+fn key() -> IdempotencyKey {
+    IdempotencyKey::new("k").unwrap()
+}
+
+const USER: UserId = UserId(1);
+const LOCK: LockName = LockName { consultation: ConsultationId(5), user: USER };
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_suite_of_the_ports() {
+    passes(OnRedis::open).await;
+}
+
+#[tokio::test]
+async fn names_values_and_ends_are_the_contracts() {
+    let bench = OnRedis::open().await;
+    let mut redis = bench.raw.clone();
+    bench.coordination.store(USER, &key(), &cached(100, Status::Pending)).await.unwrap();
+    bench.coordination.changing(PaymentId(100)).await.unwrap();
+    bench.coordination.try_acquire(LOCK, &LockToken::new(7, "tag")).await.unwrap();
+    bench.coordination.take("user:1", 100).await.unwrap();
+
+    let text: String = redis.get("payment:idempotency:1:k").await.unwrap();
+    let entry: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        (&entry["type"], &entry["payment_id"], &entry["status"]),
+        (&"new".into(), &100.into(), &"pending".into())
+    );
+    let token: String = redis.get("payment:lock:5:1").await.unwrap();
+    assert_eq!(token, LockToken::new(7, "tag").0);
+    let most = [
+        ("payment:idempotency:1:k", 300_000),
+        ("payment:status:100", 600_000),
+        ("payment:lock:5:1", 5_000),
+        ("payment:rate:user:1", 60_000),
+    ];
+    for (name, most) in most {
+        let left: i64 = redis.pttl(name).await.unwrap();
+        assert!(left > most - 3_000 && left <= most, "{name} ends in {left} ms");
+    }
+}
+
+#[tokio::test]
+async fn a_lookup_is_one_command_from_the_first_on() {
+    // Redis counts commands for all of its clients.
+    let server = server();
+    let (mut redis, coordination) = (raw(&server.url).await, connect(&server.url).await);
+    coordination.store(USER, &key(), &cached(100, Status::Pending)).await.unwrap();
+    let calls = async |redis: &mut MultiplexedConnection| -> u64 {
+        let stats: String = redis::cmd("INFO").arg("commandstats").query_async(redis).await.unwrap();
+        let calls = stats.split("cmdstat_evalsha:calls=").nth(1).unwrap().split(',').next().unwrap();
+        calls.parse().unwrap()
+    };
+    let _: () = redis::cmd("CONFIG").arg("RESETSTAT").query_async(&mut redis).await.unwrap();
+    for n in 1..=3 {
+        coordination.lookup(USER, &key()).await.unwrap().unwrap();
+        // A heartbeat may lie between.
+        let calls = calls(&mut redis).await;
+        assert!((n..=n + 1).contains(&calls), "{calls} commands for {n} lookups");
+    }
+}
+
+#[tokio::test]
+async fn bytes_of_others_are_no_answer_and_no_error() {
+    let bench = OnRedis::open().await;
+    let (redis, coordination) = (&mut bench.raw.clone(), &*bench.coordination);
+    let name = "payment:idempotency:1:k";
+    coordination.store(USER, &key(), &cached(100, Status::Pending)).await.unwrap();
+    let good: String = redis.get(name).await.unwrap();
+    let bad = [
+        String::new(),
+        "null".into(),
+        "{}".into(),
+        "\u{0}\u{7f}".into(),
+        good[..good.len() - 1].to_owned(),
+        good.replace("pending", "lost"),
+        good.replace("PHP", "XXX"),
+        good.replace(r#""user_id":1,"#, r#""user_id":2,"#),
+        good.replace(r#""payment_id":100"#, r#""payment_id":-1"#),
+        good.replace(r#""stamp":""#, r#""stamp":"x"#),
+    ];
+    for value in bad {
+        let _: () = redis.set(name, &value).await.unwrap();
+        assert_eq!(coordination.lookup(USER, &key()).await, Ok(None), "{value}");
+    }
+    let _: () = redis.set(name, b"\xff\xfe\"payment_id\":100").await.unwrap();
+    assert_eq!(coordination.lookup(USER, &key()).await, Ok(None));
+    let _: () = redis.del(name).await.unwrap();
+    let _: () = redis.lpush(name, "a list").await.unwrap();
+    assert_eq!(coordination.lookup(USER, &key()).await, Ok(None));
+    coordination.store(USER, &key(), &cached(100, Status::Pending)).await.unwrap();
+    assert!(coordination.lookup(USER, &key()).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_board_a_lock_and_a_count_of_others_do_not_stop_anybody() {
+    let bench = OnRedis::open().await;
+    let (redis, coordination) = (&mut bench.raw.clone(), &*bench.coordination);
+    coordination.store(USER, &key(), &cached(100, Status::Pending)).await.unwrap();
+    let current = async || coordination.lookup(USER, &key()).await.unwrap().unwrap().current;
+
+    let _: () = redis.set("payment:status:100", "completed").await.unwrap();
+    assert_eq!(current().await, Current::Changing, "what cannot be read is asked of the database");
+    coordination.changing(PaymentId(100)).await.unwrap();
+    assert_eq!(current().await, Current::Changing);
+    coordination.publish(&cached(100, Status::Processing).receipt.payment).await.unwrap();
+    assert_eq!(current().await, Current::Known { status: Status::Processing, can_be_paid: true });
+    let _: () = redis.set("payment:status:100", "completed").await.unwrap();
+    coordination.publish(&cached(100, Status::Completed).receipt.payment).await.unwrap();
+    assert_eq!(current().await, Current::Known { status: Status::Completed, can_be_paid: false });
+
+    let token = LockToken::new(1, "tag");
+    let _: () = redis.lpush("payment:lock:5:1", "a list").await.unwrap();
+    assert_eq!(coordination.release(LOCK, &token).await, Ok(false));
+    assert_eq!(coordination.try_acquire(LOCK, &token).await, Ok(LockAttempt::Acquired));
+    let _: () = redis.set("payment:lock:5:1", "held for ever").await.unwrap();
+    assert_eq!(coordination.try_acquire(LOCK, &token).await, Ok(LockAttempt::Acquired));
+
+    let _: () = redis.set("payment:rate:b", "many").await.unwrap();
+    assert_eq!(coordination.take("b", 100).await.unwrap().remaining, 99);
+    let _: () = redis.set("payment:rate:b", "500").await.unwrap();
+    let over = coordination.take("b", 100).await.unwrap();
+    assert_eq!((over.remaining, over.retry_after), (0, Some(Duration::from_secs(60))));
+}
+
+#[tokio::test]
+async fn dropped_calls_leave_the_connection_in_order() {
+    let bench = OnRedis::open().await;
+    let coordination = &*bench.coordination;
+    for n in 0..300_u32 {
+        let user = UserId(i64::from(n % 7) + 1);
+        let mut entry = cached(i64::from(n), Status::Pending);
+        entry.receipt.payment.user = user;
+        coordination.store(user, &key(), &entry).await.unwrap();
+        let (other, other_key) = (UserId(user.0 + 100), key());
+        let dropped = coordination.lookup(other, &other_key);
+        // Polled a few times, then dropped with its answer still on the way.
+        let _ = tokio::time::timeout(Duration::from_micros(u64::from(n % 40)), dropped).await;
+        let found = coordination.lookup(user, &key()).await.unwrap().unwrap();
+        assert_eq!(found.cached.receipt.payment.id, PaymentId(i64::from(n)), "each answer to its question");
+    }
+}
+
+#[tokio::test]
+async fn a_password_in_a_wrong_address_is_not_repeated() {
+    let outcome = RedisCoordination::connect("redis://:hunter2@:x", clock(), random()).await;
+    let error = outcome.err().unwrap().to_string();
+    assert!(!error.contains("hunter2") && error.contains("not the address of a Redis"), "{error}");
+}

@@ -1,0 +1,282 @@
+//! What every cache, lock, board and rate limit does.
+//!
+//! An adapter's test calls [`passes`] with a way to open a fresh, empty adapter.
+#![expect(clippy::unwrap_used, reason = "in a suite of assertions a panic is a failed test")]
+
+use crate::domain::{
+    ConsultationId, Currency, Fingerprint, IdempotencyKey, Invoice, InvoiceId, InvoiceStatus, Money, Payment,
+    PaymentId, PaymentMethod, Receipt, Status, Timestamp, UserId,
+};
+use crate::ports::coordination::{CACHE_TTL, LOCK_TTL, STATUS_TTL};
+use crate::ports::{
+    CachedPayment, Current, IdempotencyCache, Lock, LockAttempt, LockName, LockToken, RateLimit, StatusBoard,
+};
+use async_trait::async_trait;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// All four ports in one.
+pub trait Coordination: IdempotencyCache + StatusBoard + Lock + RateLimit {}
+impl<T: IdempotencyCache + StatusBoard + Lock + RateLimit> Coordination for T {}
+
+/// An adapter under test.
+#[async_trait]
+pub trait Bench: Send + Sync {
+    /// The adapter, empty at first.
+    fn coordination(&self) -> Arc<dyn Coordination>;
+
+    /// Makes so much time pass for every entry.
+    async fn advance(&self, duration: Duration);
+}
+
+const USER: UserId = UserId(1);
+const NAME: LockName = LockName { consultation: ConsultationId(5), user: USER };
+const MINUTE: Duration = Duration::from_secs(60);
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A payment as the suite stores it.
+pub fn cached(payment: i64, status: Status) -> CachedPayment {
+    let at = Timestamp::from_micros(1_705_314_600_000_001);
+    let amount = Money::new(500_000, Currency::PHP);
+    let payment = Payment {
+        id: PaymentId(payment),
+        reference: Uuid::from_u128(7),
+        user: USER,
+        consultation: ConsultationId(5),
+        amount,
+        method: PaymentMethod::Stripe,
+        status,
+        submitted: false,
+        created_at: at,
+        updated_at: at.plus(SECOND),
+    };
+    let invoice = Invoice {
+        id: InvoiceId(50),
+        payment: payment.id,
+        number: "INV-20240115103000-000100".to_owned(),
+        amount,
+        status: InvoiceStatus::of(status),
+        issued_at: at,
+    };
+    CachedPayment { fingerprint: Fingerprint([0xa5; 32]), receipt: Receipt { payment, invoice } }
+}
+
+fn payment(id: i64, status: Status) -> Payment {
+    cached(id, status).receipt.payment
+}
+
+fn key(text: &str) -> IdempotencyKey {
+    IdempotencyKey::new(text).unwrap()
+}
+
+fn known(status: Status) -> Current {
+    Current::of(&payment(1, status))
+}
+
+async fn current(coordination: &dyn Coordination) -> Current {
+    coordination.lookup(USER, &key("k")).await.unwrap().unwrap().current
+}
+
+/// Runs the whole suite, each part on an adapter of its own.
+pub async fn passes<B: Bench>(open: impl AsyncFn() -> B) {
+    an_answer_comes_back_as_it_was_stored(&open().await).await;
+    keys_belong_to_their_user(&open().await).await;
+    an_answer_ends(&open().await).await;
+    the_board_overrides_a_stored_status(&open().await).await;
+    a_late_word_does_not_turn_the_status_back(&open().await).await;
+    a_tombstone_lasts_until_its_own_change_is_published(&open().await).await;
+    a_tombstone_outlives_every_answer(&open().await).await;
+    a_lock_has_one_holder(&open().await).await;
+    a_lock_that_expired_is_not_its_first_holders_to_release(&open().await).await;
+    of_many_who_try_one_gets_the_lock(&open().await).await;
+    a_limit_counts_exactly(&open().await).await;
+    a_window_begins_with_its_first_request(&open().await).await;
+}
+
+async fn an_answer_comes_back_as_it_was_stored(bench: &dyn Bench) {
+    let coordination = bench.coordination();
+    assert_eq!(coordination.lookup(USER, &key("k")).await.unwrap(), None);
+    for (n, status) in (100..).zip(Status::ALL) {
+        let mut entry = cached(n, status);
+        entry.receipt.payment.submitted = status == Status::Processing;
+        coordination.store(USER, &key("k"), &entry).await.unwrap();
+        let found = coordination.lookup(USER, &key("k")).await.unwrap().unwrap();
+        assert_eq!(found.current, Current::of(&entry.receipt.payment));
+        assert_eq!(found.cached, entry);
+    }
+    let odd = key(&format!(r#"a b:*?[\]{{}}"'%s{}"#, "~".repeat(200)));
+    let mut large = cached(i64::MAX, Status::Pending);
+    large.receipt.invoice.number = "9".repeat(100_000);
+    coordination.store(USER, &odd, &large).await.unwrap();
+    coordination.publish(&payment(i64::MAX, Status::Completed)).await.unwrap();
+    let found = coordination.lookup(USER, &odd).await.unwrap().unwrap();
+    assert_eq!((found.cached, found.current), (large, known(Status::Completed)));
+}
+
+async fn keys_belong_to_their_user(bench: &dyn Bench) {
+    let coordination = bench.coordination();
+    coordination.store(USER, &key("1:k"), &cached(100, Status::Pending)).await.unwrap();
+    assert_eq!(coordination.lookup(UserId(2), &key("1:k")).await.unwrap(), None);
+    assert_eq!(coordination.lookup(UserId(11), &key("k")).await.unwrap(), None);
+    assert_eq!(coordination.lookup(USER, &key("1:K")).await.unwrap(), None);
+    assert!(coordination.lookup(USER, &key("1:k")).await.unwrap().is_some());
+}
+
+async fn an_answer_ends(bench: &dyn Bench) {
+    let coordination = bench.coordination();
+    coordination.store(USER, &key("k"), &cached(100, Status::Pending)).await.unwrap();
+    bench.advance(CACHE_TTL.saturating_sub(SECOND)).await;
+    assert!(coordination.lookup(USER, &key("k")).await.unwrap().is_some());
+    coordination.store(USER, &key("later"), &cached(101, Status::Pending)).await.unwrap();
+    bench.advance(SECOND).await;
+    assert_eq!(coordination.lookup(USER, &key("k")).await.unwrap(), None);
+    assert!(coordination.lookup(USER, &key("later")).await.unwrap().is_some());
+}
+
+async fn the_board_overrides_a_stored_status(bench: &dyn Bench) {
+    let coordination = bench.coordination();
+    coordination.store(USER, &key("k"), &cached(100, Status::Pending)).await.unwrap();
+    coordination.store(USER, &key("other"), &cached(101, Status::Pending)).await.unwrap();
+    assert_eq!(current(&*coordination).await, known(Status::Pending));
+
+    coordination.changing(PaymentId(100)).await.unwrap();
+    assert_eq!(current(&*coordination).await, Current::Changing);
+    let mut submitted = payment(100, Status::Processing);
+    submitted.submitted = true;
+    coordination.publish(&submitted).await.unwrap();
+    let confirmed = Current::Known { status: Status::Processing, can_be_paid: false };
+    assert_eq!(current(&*coordination).await, confirmed);
+
+    let other = coordination.lookup(USER, &key("other")).await.unwrap().unwrap();
+    assert_eq!(other.current, known(Status::Pending), "another payment's word is not this one's");
+    let found = coordination.lookup(USER, &key("k")).await.unwrap().unwrap();
+    assert_eq!(found.cached, cached(100, Status::Pending), "what was stored does not change");
+}
+
+async fn a_late_word_does_not_turn_the_status_back(bench: &dyn Bench) {
+    let coordination = bench.coordination();
+    coordination.store(USER, &key("k"), &cached(100, Status::Pending)).await.unwrap();
+    coordination.changing(PaymentId(100)).await.unwrap();
+    coordination.changing(PaymentId(100)).await.unwrap();
+    coordination.publish(&payment(100, Status::Completed)).await.unwrap();
+    coordination.publish(&payment(100, Status::Processing)).await.unwrap();
+    assert_eq!(current(&*coordination).await, known(Status::Completed));
+
+    coordination.publish(&payment(100, Status::Refunded)).await.unwrap();
+    assert_eq!(current(&*coordination).await, known(Status::Refunded), "published without announcement");
+
+    coordination.publish(&payment(101, Status::Processing)).await.unwrap();
+    coordination.store(USER, &key("k"), &cached(101, Status::Expired)).await.unwrap();
+    assert_eq!(current(&*coordination).await, known(Status::Expired), "an answer stored since knows better");
+}
+
+async fn a_tombstone_lasts_until_its_own_change_is_published(bench: &dyn Bench) {
+    let coordination = bench.coordination();
+    coordination.store(USER, &key("k"), &cached(100, Status::Pending)).await.unwrap();
+    coordination.changing(PaymentId(100)).await.unwrap();
+    coordination.changing(PaymentId(100)).await.unwrap();
+    coordination.publish(&payment(100, Status::Processing)).await.unwrap();
+    assert_eq!(current(&*coordination).await, Current::Changing, "the other change is still under way");
+    coordination.publish(&payment(100, Status::Completed)).await.unwrap();
+    assert_eq!(current(&*coordination).await, known(Status::Completed));
+}
+
+async fn a_tombstone_outlives_every_answer(bench: &dyn Bench) {
+    let coordination = bench.coordination();
+    coordination.changing(PaymentId(100)).await.unwrap();
+    bench.advance(STATUS_TTL.saturating_sub(SECOND)).await;
+    coordination.store(USER, &key("k"), &cached(100, Status::Pending)).await.unwrap();
+    assert_eq!(current(&*coordination).await, Current::Changing);
+    bench.advance(SECOND).await;
+    assert_eq!(current(&*coordination).await, known(Status::Pending));
+}
+
+async fn a_lock_has_one_holder(bench: &dyn Bench) {
+    let coordination = bench.coordination();
+    let (mine, yours) = (LockToken::new(1, "tag"), LockToken::new(2, "other"));
+    assert!(mine.is_for("tag") && !mine.is_for("other") && !mine.is_for("ta"));
+    assert_eq!(coordination.try_acquire(NAME, &mine).await.unwrap(), LockAttempt::Acquired);
+
+    let LockAttempt::Held(holder) = coordination.try_acquire(NAME, &yours).await.unwrap() else {
+        panic!("a lock that is held was acquired");
+    };
+    assert_eq!(holder, mine);
+    assert!(holder.is_for("tag") && !holder.is_for("other"));
+
+    let elsewhere = LockName { consultation: ConsultationId(6), user: USER };
+    assert_eq!(coordination.try_acquire(elsewhere, &yours).await.unwrap(), LockAttempt::Acquired);
+
+    assert!(!coordination.release(NAME, &yours).await.unwrap(), "a token that is not its holder's");
+    assert_eq!(coordination.try_acquire(NAME, &yours).await.unwrap(), LockAttempt::Held(mine.clone()));
+    assert!(coordination.release(NAME, &mine).await.unwrap());
+    assert!(!coordination.release(NAME, &mine).await.unwrap(), "released twice");
+    assert_eq!(coordination.try_acquire(NAME, &yours).await.unwrap(), LockAttempt::Acquired);
+}
+
+async fn a_lock_that_expired_is_not_its_first_holders_to_release(bench: &dyn Bench) {
+    let coordination = bench.coordination();
+    let (first, second) = (LockToken::new(1, "tag"), LockToken::new(2, "tag"));
+    assert_eq!(coordination.try_acquire(NAME, &first).await.unwrap(), LockAttempt::Acquired);
+    bench.advance(LOCK_TTL.saturating_sub(SECOND)).await;
+    assert_eq!(coordination.try_acquire(NAME, &second).await.unwrap(), LockAttempt::Held(first.clone()));
+    bench.advance(SECOND).await;
+    assert!(!coordination.release(NAME, &first).await.unwrap(), "nobody's");
+    assert_eq!(coordination.try_acquire(NAME, &second).await.unwrap(), LockAttempt::Acquired);
+    assert!(!coordination.release(NAME, &first).await.unwrap(), "the second one's");
+    assert!(coordination.release(NAME, &second).await.unwrap());
+}
+
+async fn of_many_who_try_one_gets_the_lock(bench: &dyn Bench) {
+    let mut tries = tokio::task::JoinSet::new();
+    for n in 0..50 {
+        let coordination = bench.coordination();
+        tries.spawn(async move { coordination.try_acquire(NAME, &LockToken::new(n, "tag")).await.unwrap() });
+    }
+    let attempts = tries.join_all().await;
+    let acquired = attempts.iter().filter(|attempt| **attempt == LockAttempt::Acquired).count();
+    assert_eq!(acquired, 1);
+    let holders: BTreeSet<_> = attempts
+        .iter()
+        .filter_map(|attempt| match attempt {
+            LockAttempt::Held(token) => Some(&token.0),
+            LockAttempt::Acquired => None,
+        })
+        .collect();
+    assert_eq!(holders.len(), 1, "everybody sees the same holder");
+}
+
+async fn a_limit_counts_exactly(bench: &dyn Bench) {
+    let mut takes = tokio::task::JoinSet::new();
+    for _ in 0..200 {
+        let coordination = bench.coordination();
+        takes.spawn(async move { coordination.take("user:1", 100).await.unwrap() });
+    }
+    let rates = takes.join_all().await;
+    assert!(rates.iter().all(|rate| rate.limit == 100));
+    let let_through: BTreeSet<_> =
+        rates.iter().filter(|rate| rate.retry_after.is_none()).map(|rate| rate.remaining).collect();
+    assert_eq!(let_through, (0..100).collect(), "100 are let through, each told another remainder");
+    let refused: Vec<_> = rates.iter().filter(|rate| rate.retry_after.is_some()).collect();
+    assert_eq!(refused.len(), 100);
+    assert!(refused.iter().all(|rate| rate.remaining == 0 && rate.retry_after <= Some(MINUTE)));
+
+    let other = bench.coordination().take("user:2", 100).await.unwrap();
+    assert_eq!((other.remaining, other.retry_after), (99, None), "buckets are counted apart");
+}
+
+async fn a_window_begins_with_its_first_request(bench: &dyn Bench) {
+    let coordination = bench.coordination();
+    let bucket = "odd {bucket}:*\n\u{0}é";
+    let first = coordination.take(bucket, 2).await.unwrap();
+    assert_eq!((first.remaining, first.retry_after), (1, None));
+    bench.advance(MINUTE.saturating_sub(2 * SECOND)).await;
+    assert_eq!(coordination.take(bucket, 2).await.unwrap().remaining, 0);
+    let over = coordination.take(bucket, 2).await.unwrap();
+    let wait = over.retry_after.unwrap();
+    assert!(wait <= 2 * SECOND && wait > SECOND / 2, "{wait:?} of two seconds");
+    bench.advance(wait).await;
+    let next = coordination.take(bucket, 2).await.unwrap();
+    assert_eq!((next.remaining, next.retry_after), (1, None), "knocking did not prolong the window");
+}

@@ -1,0 +1,114 @@
+//! Points in time, counted in microseconds: what both databases can hold exactly.
+
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+const MICROS_PER_SECOND: i64 = 1_000_000;
+
+/// A point in UTC time, in microseconds since 1970-01-01.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// From microseconds since 1970.
+    pub const fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// From whole seconds since 1970.
+    pub const fn from_seconds(seconds: i64) -> Self {
+        Self(seconds.saturating_mul(MICROS_PER_SECOND))
+    }
+
+    /// Microseconds since 1970.
+    pub const fn as_micros(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds since 1970, rounded down.
+    pub const fn as_seconds(self) -> i64 {
+        self.0.div_euclid(MICROS_PER_SECOND)
+    }
+
+    /// The second this lies in. Payments and invoices carry whole seconds, as the original's do, so
+    /// that the time in an invoice's number and beside it are the same in both databases.
+    #[must_use]
+    pub const fn whole_second(self) -> Self {
+        Self::from_seconds(self.as_seconds())
+    }
+
+    /// This much later.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
+    }
+
+    /// This much earlier.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
+    }
+
+    /// `2024-01-15T10:30:00Z` (RFC 3339), to the second.
+    pub fn rfc3339(self) -> String {
+        self.format("%Y-%m-%dT%H:%M:%SZ")
+    }
+
+    /// `2024-01-15T10:30:00.000000Z`: for logs, where the order within a second matters.
+    pub fn rfc3339_micros(self) -> String {
+        self.format("%Y-%m-%dT%H:%M:%S%.6fZ")
+    }
+
+    /// `2024-01-15 10:30:00`, as SQLite keeps it.
+    pub fn sql(self) -> String {
+        self.format("%Y-%m-%d %H:%M:%S")
+    }
+
+    /// `20240115103000`, as it stands in an invoice's number.
+    pub fn compact(self) -> String {
+        self.format("%Y%m%d%H%M%S")
+    }
+
+    /// Reads [`Self::sql`]'s form.
+    pub fn from_sql(text: &str) -> Option<Self> {
+        let civil = jiff::civil::DateTime::strptime("%Y-%m-%d %H:%M:%S", text).ok()?;
+        let zoned = civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+        Some(Self(zoned.timestamp().as_microsecond()))
+    }
+
+    fn format(self, pattern: &str) -> String {
+        // Out of jiff's range means a year beyond 9999: shown as the last moment in range.
+        let instant = jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::MAX);
+        instant.strftime(pattern).to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOLDEN: Timestamp = Timestamp::from_seconds(1_705_314_600);
+
+    #[test]
+    fn the_contracts_moment_is_printed_as_the_contract_prints_it() {
+        assert_eq!(GOLDEN.rfc3339(), "2024-01-15T10:30:00Z");
+        assert_eq!(GOLDEN.rfc3339_micros(), "2024-01-15T10:30:00.000000Z");
+        assert_eq!(GOLDEN.sql(), "2024-01-15 10:30:00");
+        assert_eq!(GOLDEN.compact(), "20240115103000");
+        assert_eq!(Timestamp::from_sql("2024-01-15 10:30:00"), Some(GOLDEN));
+        assert_eq!(Timestamp::from_sql("yesterday"), None);
+    }
+
+    #[test]
+    fn fractions_are_dropped_downwards() {
+        assert_eq!(Timestamp::from_micros(1_999_999).whole_second(), Timestamp::from_seconds(1));
+        assert_eq!(Timestamp::from_micros(-1).whole_second(), Timestamp::from_seconds(-1));
+    }
+
+    #[test]
+    fn adding_and_taking_away_saturates() {
+        assert_eq!(Timestamp::from_micros(i64::MAX).plus(Duration::from_secs(1)).as_micros(), i64::MAX);
+        assert_eq!(GOLDEN.plus(Duration::from_secs(5)).minus(Duration::from_secs(5)), GOLDEN);
+    }
+}

@@ -1,0 +1,110 @@
+//! Stripe's webhooks: kept first, answered, and worked off afterwards.
+//!
+//! What must hold: an event is never marked as done before it is; its answer does not wait for
+//! Stripe; the same event any number of times, in any order, changes nothing more.
+
+use super::settle::{Settle, SettleError};
+use crate::domain::Timestamp;
+use crate::ports::gateway::WebhookError;
+use crate::ports::{InboxEvent, Point, StoreError};
+use std::time::Duration;
+use thiserror::Error;
+
+/// How long one worker has an event to itself: longer than asking Stripe may take.
+const LEASE: Duration = Duration::from_secs(60);
+/// Events taken at once.
+const BATCH: u32 = 16;
+/// First pause before an event is tried again; each further one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+/// After so many attempts (some two days) an event is kept with its error and left to the operator.
+const ATTEMPTS: u32 = 60;
+
+/// Why a webhook is not taken in.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ReceiveError {
+    /// It is not Stripe's.
+    #[error(transparent)]
+    Webhook(#[from] WebhookError),
+    /// It could not be kept: Stripe will send it again.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The inbox, with what settles payments.
+#[derive(Clone)]
+pub struct Inbox {
+    /// Settles what an event hints at.
+    pub settle: Settle,
+}
+
+impl Inbox {
+    /// Checks and keeps a webhook. `false`: it was there already.
+    pub async fn receive(&self, payload: &[u8], signature: &str) -> Result<bool, ReceiveError> {
+        let now = self.settle.clock.now();
+        let event = self.settle.gateway.verify(payload, signature, now)?;
+        let text = std::str::from_utf8(payload).map_err(|_| WebhookError::NoEvent)?;
+        let object = event.object.as_deref();
+        let new = self.settle.store.receive_event(&event.id, &event.kind, object, text, now).await?;
+        self.settle.probe.passed(Point::EventReceived, Duration::ZERO);
+        metrics::counter!("sekali_webhooks_total", "new" => if new { "yes" } else { "no" }).increment(1);
+        tracing::info!(event = event.id, kind = event.kind, new, "Webhook received");
+        Ok(new)
+    }
+
+    /// Works off what is due; returns how many events were taken, so that the caller can go on at once
+    /// while there are more.
+    pub async fn work(&self) -> Result<usize, StoreError> {
+        let now = self.settle.clock.now();
+        let events = self.settle.store.claim_events(now, LEASE, BATCH).await?;
+        for event in &events {
+            self.handle(event).await?;
+        }
+        Ok(events.len())
+    }
+
+    async fn handle(&self, event: &InboxEvent) -> Result<(), StoreError> {
+        let store = &self.settle.store;
+        match self.apply(event).await {
+            Ok(()) => store.finish_event(&event.id, self.settle.clock.now()).await,
+            Err(error) => {
+                let next = next_try(event.attempts, self.settle.clock.now());
+                let given_up = next.is_none();
+                tracing::warn!(event = event.id, attempts = event.attempts, %error, given_up, "Webhook not handled yet");
+                store.postpone_event(&event.id, &error.to_string(), next).await
+            }
+        }
+    }
+
+    /// The event itself is only a hint: what matters is how the session stands now.
+    async fn apply(&self, event: &InboxEvent) -> Result<(), SettleError> {
+        match (event.kind.as_str(), &event.object) {
+            (kind, Some(session)) if kind.starts_with("checkout.session.") => {
+                self.settle.settle_session(session).await.map(drop)
+            }
+            // Means nothing to us: kept, and done with.
+            _ => Ok(()),
+        }
+    }
+}
+
+/// When an event that was tried `attempts` times is due again; `None`: never.
+fn next_try(attempts: u32, now: Timestamp) -> Option<Timestamp> {
+    let factor = 2_u32.checked_pow(attempts.saturating_sub(1)).unwrap_or(u32::MAX);
+    (attempts < ATTEMPTS).then(|| now.plus(FIRST_PAUSE.saturating_mul(factor).min(LONGEST_PAUSE)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_and_end() {
+        let now = Timestamp::from_seconds(0);
+        let pause = |attempts| next_try(attempts, now).map(Timestamp::as_seconds);
+        assert_eq!([pause(1), pause(2), pause(3)], [Some(1), Some(2), Some(4)]);
+        assert_eq!(pause(40), Some(3600));
+        assert_eq!(pause(ATTEMPTS), None);
+    }
+}

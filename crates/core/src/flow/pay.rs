@@ -1,0 +1,246 @@
+//! One press of BAYAR: the five steps, top to bottom.
+//!
+//! What must hold, whatever dies between any two lines:
+//!
+//! - The database alone decides. Steps 1, 2, 4 and 5 may fail, be skipped or lie about an expired
+//!   lock, and there is still one payment.
+//! - Nothing is cached before it is committed, so nothing is promised that is not there.
+//! - A process that dies before the commit has written nothing; one that dies after it has written
+//!   everything, and the retry with the same key finds it.
+
+mod idempotency;
+mod lock;
+mod transaction;
+
+use super::Stopwatch;
+use crate::domain::{
+    ConsultationId, Currency, Decimal, Fingerprint, IdempotencyKey, Money, PaymentMethod, Receipt, Status,
+    TaxRule, User,
+};
+use crate::ports::{Clock, IdempotencyCache, Lock, Point, Probe, Random, Store, StoreError};
+use lock::Turn;
+use std::sync::Arc;
+use thiserror::Error;
+use transaction::Written;
+
+/// A well-formed wish to pay: the fields are checked, the amount is positive.
+#[derive(Clone, Debug)]
+pub struct PayRequest {
+    /// Who asks.
+    pub user: User,
+    /// The client's name for this wish.
+    pub key: IdempotencyKey,
+    /// What is to be paid for.
+    pub consultation: ConsultationId,
+    /// What the client believes it costs.
+    pub amount: Decimal,
+    /// How.
+    pub method: PaymentMethod,
+    /// What to do while the same key is being worked on elsewhere.
+    pub twin: Twin,
+}
+
+impl PayRequest {
+    /// What the key stands for.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(self.consultation, self.amount, self.method)
+    }
+}
+
+/// The two contracts of the two header names differ in this (design, part 2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Twin {
+    /// Wait for it, and answer with what it made.
+    Await,
+    /// Say at once that it is in flight.
+    Refuse,
+}
+
+/// What stopped a duplicate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caught {
+    /// The cache, at once.
+    Cache,
+    /// The cache, after waiting for the lock.
+    Lock,
+    /// The database.
+    Database,
+}
+
+impl Caught {
+    /// A word for metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cache => "cache",
+            Self::Lock => "lock",
+            Self::Database => "database",
+        }
+    }
+}
+
+/// The answer to a press of BAYAR.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// One payment was made.
+    Created(Receipt),
+    /// There was one already, and none was made.
+    Duplicate(Duplicate),
+}
+
+/// A payment that was there already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Duplicate {
+    /// Whether this very key made it (and not another key for the same consultation).
+    pub same_key: bool,
+    /// The payment as it was when it was looked up last; its status may be older than `status`.
+    pub receipt: Receipt,
+    /// Where it stands now.
+    pub status: Status,
+    /// Whether it can be paid now.
+    pub can_be_paid: bool,
+    /// What stopped the duplicate.
+    pub caught: Caught,
+}
+
+/// Why there is no answer about a payment.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum PayError {
+    /// The same key is being worked on (only with [`Twin::Refuse`]).
+    #[error("the same key is in flight")]
+    InFlight,
+    /// The key has stood for another request.
+    #[error("the key was used for another request")]
+    KeyReused,
+    /// No such consultation.
+    #[error("no such consultation")]
+    NoConsultation,
+    /// Not this caller's to pay.
+    #[error("not the caller's to pay")]
+    Forbidden,
+    /// The amount is not the consultation's fee, or no amount in its currency.
+    #[error("the amount is not the fee")]
+    NotTheFee {
+        /// The consultation's currency: tells "too many decimals" from "not the fee".
+        currency: Currency,
+    },
+    /// The consultation's record names no proper price.
+    #[error("the consultation has no proper price: {0}")]
+    Unpriced(String),
+    /// The consultation has an active payment that is not the caller's to see.
+    #[error("the consultation is being paid by somebody else")]
+    PaidByAnother,
+    /// The database could not be asked, or all attempts are spent.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What prices are worked out with.
+#[derive(Clone, Debug)]
+pub struct Pricing {
+    /// Recorded beside each payment.
+    pub taxes: Vec<TaxRule>,
+    /// The currency assumed until the consultation's record says otherwise.
+    pub default_currency: Currency,
+}
+
+/// The flow, with the ports it works through.
+#[derive(Clone)]
+pub struct Pay {
+    /// The guarantee.
+    pub store: Arc<dyn Store>,
+    /// Step 1 and 4.
+    pub cache: Arc<dyn IdempotencyCache>,
+    /// Step 2 and 5.
+    pub lock: Arc<dyn Lock>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// Who watches.
+    pub probe: Arc<dyn Probe>,
+    /// Prices.
+    pub pricing: Pricing,
+}
+
+impl Pay {
+    /// Answers a press of BAYAR. Run it in a task of its own: a client that goes away must not stop it
+    /// half-way.
+    pub async fn pay(&self, request: &PayRequest) -> Result<Answer, PayError> {
+        log_request(request, self.pricing.default_currency);
+        self.only_patients_pay(request).await?;
+        let answer = self.five_steps(request).await;
+        count(&answer);
+        answer
+    }
+
+    async fn five_steps(&self, request: &PayRequest) -> Result<Answer, PayError> {
+        let mut watch = Stopwatch::start(&*self.clock, &*self.probe);
+
+        // 1. Idempotency: a key that is known is answered from the cache.
+        let recalled = self.recall(request, Caught::Cache).await?;
+        watch.passed(Point::LookedUp);
+        if let Some(duplicate) = recalled {
+            return Ok(Answer::Duplicate(duplicate));
+        }
+
+        // 2. Lock: whoever presses twice waits for the first press.
+        let turn = self.take_turn(request).await?;
+        watch.passed(Point::Locked);
+        if let Turn::AnsweredMeanwhile(duplicate) = turn {
+            return Ok(Answer::Duplicate(duplicate));
+        }
+
+        // 3. Transaction: the database decides whether there is a payment to make.
+        let written = self.write(request).await;
+        watch.passed(Point::Committed);
+
+        // 4. Cache: only what is committed, and only for the key that made it.
+        if let Ok(written) = &written {
+            self.remember(request, written).await;
+        }
+        watch.passed(Point::Cached);
+
+        // 5. Unlock: only if the lock is still ours.
+        self.end_turn(request, turn).await;
+        watch.passed(Point::Unlocked);
+
+        written.map(Written::into_answer)
+    }
+
+    /// A role that is no patient's pays for nobody; it learns only whether the consultation exists.
+    async fn only_patients_pay(&self, request: &PayRequest) -> Result<(), PayError> {
+        if request.user.role == crate::domain::Role::Patient {
+            return Ok(());
+        }
+        match self.store.consultation(request.consultation).await? {
+            Some(_) => Err(PayError::Forbidden),
+            None => Err(PayError::NoConsultation),
+        }
+    }
+}
+
+fn count(answer: &Result<Answer, PayError>) {
+    let outcome =
+        |word: &'static str| metrics::counter!("sekali_payments_total", "outcome" => word).increment(1);
+    match answer {
+        Ok(Answer::Created(_)) => outcome("created"),
+        Ok(Answer::Duplicate(duplicate)) => {
+            metrics::counter!("sekali_duplicates_total", "caught" => duplicate.caught.name()).increment(1);
+        }
+        Err(PayError::Store(_)) => outcome("unavailable"),
+        Err(_) => outcome("refused"),
+    }
+}
+
+/// The amount in the assumed currency: the real one is not known before the consultation is read.
+fn log_request(request: &PayRequest, assumed: Currency) {
+    let amount = Money::from_decimal(request.amount, assumed);
+    let amount = amount.map_or_else(|_| request.amount.to_string(), |money| money.to_string());
+    tracing::info!(
+        user_id = request.user.id.0,
+        consultation_id = request.consultation.0,
+        amount,
+        payment_method = request.method.as_str(),
+        "Payment: Processing payment"
+    );
+}

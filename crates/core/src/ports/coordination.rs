@@ -1,0 +1,164 @@
+//! What several requests, and several servers, tell each other to be fast and quiet. Nothing here
+//! is needed for the guarantee: each call may fail with [`CoordinationDown`], and the flow then goes
+//! on with the database alone.
+
+use crate::domain::{
+    ConsultationId, Fingerprint, IdempotencyKey, Payment, PaymentId, Receipt, Status, UserId,
+};
+use async_trait::async_trait;
+use std::time::Duration;
+use thiserror::Error;
+
+/// How long an answer stays in the cache (contract, part 2).
+pub const CACHE_TTL: Duration = Duration::from_secs(300);
+/// How long a payment's status is kept beside it: longer than any cache entry that was written by
+/// somebody who read the database before the status changed.
+pub const STATUS_TTL: Duration = Duration::from_secs(2 * 300);
+/// How long a lock lives if its holder never deletes it (contract, part 2).
+pub const LOCK_TTL: Duration = Duration::from_secs(5);
+
+/// The cache, the lock and the counters are out of reach.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("coordination is out of reach: {0}")]
+pub struct CoordinationDown(pub String);
+
+/// What the cache keeps for a key: enough for every answer, and nothing that changes later. The
+/// receipt is the one of the moment the payment was made, or first looked up again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CachedPayment {
+    /// Of the request that the key stands for.
+    pub fingerprint: Fingerprint,
+    /// The payment it made.
+    pub receipt: Receipt,
+}
+
+/// What is known of a payment's status without asking the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Current {
+    /// This is the status; and whether the payment can be paid.
+    Known {
+        /// The status.
+        status: Status,
+        /// As [`Payment::can_be_paid`] says.
+        can_be_paid: bool,
+    },
+    /// It is just changing: ask the database.
+    Changing,
+}
+
+impl Current {
+    /// What a payment read from the database is now.
+    pub fn of(payment: &Payment) -> Self {
+        Self::Known { status: payment.status, can_be_paid: payment.can_be_paid() }
+    }
+}
+
+/// A key found in the cache.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lookup {
+    /// What was stored for the key.
+    pub cached: CachedPayment,
+    /// Where its payment stands: the board's word if it has one, else the stored one.
+    pub current: Current,
+}
+
+/// Answers kept by user and key for [`CACHE_TTL`], under the name `payment:idempotency:<user>:<key>`.
+#[async_trait]
+pub trait IdempotencyCache: Send + Sync {
+    /// The entry, together with the payment's current status. Entries written before an outage are
+    /// misses after it.
+    async fn lookup(&self, user: UserId, key: &IdempotencyKey) -> Result<Option<Lookup>, CoordinationDown>;
+
+    /// Keeps an answer. Called only after the commit.
+    async fn store(
+        &self,
+        user: UserId,
+        key: &IdempotencyKey,
+        entry: &CachedPayment,
+    ) -> Result<(), CoordinationDown>;
+}
+
+/// The cache's name for an answer (contract, part 2).
+pub fn cache_key(user: UserId, key: &IdempotencyKey) -> String {
+    format!("payment:idempotency:{user}:{key}")
+}
+
+/// The status of payments as they change, under `payment:status:<payment>`; every server's cached
+/// answers are read together with it.
+#[async_trait]
+pub trait StatusBoard: Send + Sync {
+    /// Before a commit that changes the status: from now on the database is asked.
+    async fn changing(&self, payment: PaymentId) -> Result<(), CoordinationDown>;
+
+    /// After the commit: this is the status.
+    async fn publish(&self, payment: &Payment) -> Result<(), CoordinationDown>;
+}
+
+/// What is locked: one patient's payment of one consultation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LockName {
+    /// The consultation.
+    pub consultation: ConsultationId,
+    /// The patient.
+    pub user: UserId,
+}
+
+impl std::fmt::Display for LockName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "payment:lock:{}:{}", self.consultation, self.user)
+    }
+}
+
+/// Who holds a lock: random, and followed by a digest of the key it is held for, so that a request
+/// can tell that its own twin is at work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LockToken(pub String);
+
+impl LockToken {
+    /// A token that nobody else has. `random` are 128 random bits.
+    pub fn new(random: u128, fingerprint_of_key: &str) -> Self {
+        Self(format!("{random:032x}:{fingerprint_of_key}"))
+    }
+
+    /// Whether a token (one's own or another's) is held for the same key.
+    pub fn is_for(&self, fingerprint_of_key: &str) -> bool {
+        self.0.split_once(':').is_some_and(|(_, tag)| tag == fingerprint_of_key)
+    }
+}
+
+/// What came of trying a lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LockAttempt {
+    /// Mine, for [`LOCK_TTL`].
+    Acquired,
+    /// Somebody else's.
+    Held(LockToken),
+}
+
+/// The lock of step 2. For speed only: it may expire while its holder still works.
+#[async_trait]
+pub trait Lock: Send + Sync {
+    /// Takes the lock if nobody has it (`SET NX PX`).
+    async fn try_acquire(&self, name: LockName, token: &LockToken) -> Result<LockAttempt, CoordinationDown>;
+
+    /// Deletes the lock if it still holds this token, in one atomic step. `false`: it was no longer ours.
+    async fn release(&self, name: LockName, token: &LockToken) -> Result<bool, CoordinationDown>;
+}
+
+/// Where a caller stands with the rate limit, this request counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// Requests a minute.
+    pub limit: u32,
+    /// Requests left in this minute. Zero on the last one that is let through.
+    pub remaining: u32,
+    /// `Some(until more are let through)` for a request over the limit.
+    pub retry_after: Option<Duration>,
+}
+
+/// Counts requests: at most `limit` in the minute that begins with a bucket's first one.
+#[async_trait]
+pub trait RateLimit: Send + Sync {
+    /// Counts one request of `bucket`.
+    async fn take(&self, bucket: &str, limit: u32) -> Result<Rate, CoordinationDown>;
+}

@@ -1,0 +1,78 @@
+//! Who wants to know how far a request has come: the metrics, and tests that kill the process at
+//! an exact point.
+
+use std::time::Duration;
+
+/// A point between two steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Point {
+    /// Step 1 is over: the cache was asked.
+    LookedUp,
+    /// Step 2 is over: the lock is held, or done without.
+    Locked,
+    /// Step 3 is over: the transaction is committed, or there was nothing to commit.
+    Committed,
+    /// Step 4 is over: the answer is cached.
+    Cached,
+    /// Step 5 is over: the lock is released.
+    Unlocked,
+    /// The intent to open a Checkout Session is committed; Stripe has not been called.
+    CheckoutIntended,
+    /// Stripe has answered; its answer is not committed.
+    SessionCreated,
+    /// Stripe's answer is committed.
+    SessionRecorded,
+    /// A webhook is in the inbox; nothing was done about it.
+    EventReceived,
+    /// Stripe was asked how a session stands; nothing is committed.
+    SessionAsked,
+    /// The outcome is committed; nobody was told.
+    Settled,
+}
+
+impl Point {
+    /// Every point, in the order of a payment's way.
+    pub const ALL: [Self; 11] = [
+        Self::LookedUp,
+        Self::Locked,
+        Self::Committed,
+        Self::Cached,
+        Self::Unlocked,
+        Self::CheckoutIntended,
+        Self::SessionCreated,
+        Self::SessionRecorded,
+        Self::EventReceived,
+        Self::SessionAsked,
+        Self::Settled,
+    ];
+
+    /// A word for metrics and for the fault harness.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LookedUp => "idempotency",
+            Self::Locked => "lock",
+            Self::Committed => "transaction",
+            Self::Cached => "cache",
+            Self::Unlocked => "unlock",
+            Self::CheckoutIntended => "checkout_intent",
+            Self::SessionCreated => "session_create",
+            Self::SessionRecorded => "session_record",
+            Self::EventReceived => "event_receive",
+            Self::SessionAsked => "session_ask",
+            Self::Settled => "settle",
+        }
+    }
+}
+
+/// Told at each point how long the step before it took.
+pub trait Probe: Send + Sync {
+    /// `point` was reached, `took` after the one before it.
+    fn passed(&self, point: Point, took: Duration);
+}
+
+/// Nobody wants to know.
+pub struct NoProbe;
+
+impl Probe for NoProbe {
+    fn passed(&self, _: Point, _: Duration) {}
+}

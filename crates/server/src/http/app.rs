@@ -1,0 +1,62 @@
+//! What every endpoint works with.
+
+use crate::capability::Capabilities;
+use crate::jwt::Verifier;
+use crate::settings::TokenSettings;
+use sekali_core::flow::checkout::Checkout;
+use sekali_core::flow::inbox::Inbox;
+use sekali_core::flow::pay::Pay;
+use sekali_core::ports::{Clock, Random, RateLimit, Store};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, Semaphore};
+
+/// The service, wired up.
+pub struct App {
+    /// The five steps.
+    pub pay: Pay,
+    /// On to Stripe, and settling.
+    pub checkout: Checkout,
+    /// Stripe's webhooks.
+    pub inbox: Inbox,
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// Counts requests.
+    pub rate: Arc<dyn RateLimit>,
+    /// Counts requests while the shared counter is out of reach.
+    pub rate_fallback: Arc<dyn RateLimit>,
+    /// Who may call.
+    pub verifier: Verifier,
+    /// Who may go on to pay.
+    pub capabilities: Capabilities,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// Bounds.
+    pub limits: Limits,
+    /// Where browsers reach Sekali, without a slash at the end.
+    pub public_url: String,
+    /// Other origins whose pages may call the API.
+    pub cors_origins: Vec<String>,
+    /// Rings when an event has arrived.
+    pub inbox_bell: Arc<Notify>,
+    /// What demo tokens are signed with; `None`: no demo routes.
+    pub demo: Option<TokenSettings>,
+    /// Whether the metrics are served beside the API (and not on an address of their own).
+    pub serves_metrics: bool,
+    /// Pages of the built-in Stripe simulator; `None`: the real gateway is used.
+    pub simulator: Option<axum::Router>,
+}
+
+/// Bounds on what is taken in.
+pub struct Limits {
+    /// Requests a minute for each user; 0 is off.
+    pub rate: u32,
+    /// The longest a request may take.
+    pub request_timeout: Duration,
+    /// The longest a request's body may take to arrive.
+    pub body_timeout: Duration,
+    /// Requests worked on at once; more are turned away.
+    pub in_flight: Arc<Semaphore>,
+}

@@ -1,0 +1,98 @@
+//! `POST /api/v1/payments`: the press of BAYAR (the original's `PaymentController@create`).
+
+use super::App;
+use super::fields::{Check, Fields};
+use super::guard::Admitted;
+use super::key::{self, Dialect};
+use super::problem::Problem;
+use super::view::{CreatedView, DuplicateView};
+use crate::telemetry::uncancelled;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use http::header::SET_COOKIE;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use sekali_core::domain::{ConsultationId, Payment, PaymentMethod};
+use sekali_core::flow::pay::{Answer, Duplicate, PayRequest};
+use std::sync::Arc;
+
+/// Makes one payment, or answers with the one that exists.
+#[utoipa::path(
+    post, path = "/api/v1/payments", tag = "payments",
+    security(("bearer" = [])),
+    params(
+        ("X-Idempotency-Key" = Option<String>, Header, description = "The client's key; a duplicate is answered 409 with what exists. May stand in the body instead, or in both."),
+        ("Idempotency-Key" = Option<String>, Header, description = "The standard's header: a duplicate is answered with the first answer and `Idempotent-Replayed: true`. Not beside X-Idempotency-Key."),
+    ),
+    request_body(content = super::openapi::PaymentRequest, content_type = "application/json"),
+    responses(
+        (status = 201, description = "One payment was made (or, replayed, had been made)", body = CreatedView),
+        (status = 409, description = "There is a payment already; or, as problem+json, the same key is in flight", body = DuplicateView),
+        (status = 422, description = "A field failed, or the key was used for another request", body = super::openapi::ProblemBody),
+        (status = "default", description = "Any other error", body = super::openapi::ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn create_payment(
+    State(app): State<Arc<App>>,
+    Extension(admitted): Extension<Admitted>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let (request, dialect) = read(&headers, &admitted)?;
+    let pay = app.pay.clone();
+    let answer = uncancelled(async move { pay.pay(&request).await }).await??;
+    Ok(match answer {
+        Answer::Created(receipt) => {
+            let view = CreatedView::first(&receipt, true, &app.capabilities);
+            with_cookie(&app, &receipt.payment, (StatusCode::CREATED, Json(view)).into_response())
+        }
+        Answer::Duplicate(duplicate) => answer_duplicate(&app, &duplicate, dialect),
+    })
+}
+
+/// Content type, syntax, the key's form, the fields: in that order.
+fn read(headers: &HeaderMap, admitted: &Admitted) -> Result<(PayRequest, Dialect), Problem> {
+    let fields = Fields::read(headers, &admitted.body)?;
+    let (key, dialect) = key::find(headers, &fields)?;
+    let mut check = Check::default();
+    let consultation = check.id(&fields, "consultation_id");
+    let amount = check.amount(&fields, "amount");
+    let method = method(&mut check, &fields);
+    check.finish()?;
+    let (Some(consultation), Some(amount), Some(method)) = (consultation, amount, method) else {
+        // Each missing one has failed the check.
+        return Err(Problem::new(super::problem::Kind::Internal));
+    };
+    let consultation = ConsultationId(consultation);
+    let request = PayRequest { user: admitted.user, key, consultation, amount, method, twin: dialect.twin() };
+    Ok((request, dialect))
+}
+
+fn method(check: &mut Check, fields: &Fields) -> Option<PaymentMethod> {
+    let word = check.text(fields, "payment_method")?;
+    let method = PaymentMethod::parse(&word);
+    if method.is_none() {
+        check.fail("payment_method", "Metode pembayaran tidak dikenal.", "Unknown payment method.");
+    }
+    method
+}
+
+fn answer_duplicate(app: &App, duplicate: &Duplicate, dialect: Dialect) -> Response {
+    let Duplicate { same_key, receipt, status, can_be_paid, .. } = duplicate;
+    let response = if dialect == Dialect::Standard && *same_key {
+        let replayed = HeaderName::from_static("idempotent-replayed");
+        let view = CreatedView::first(receipt, *can_be_paid, &app.capabilities);
+        (StatusCode::CREATED, [(replayed, "true")], Json(view)).into_response()
+    } else {
+        let view = DuplicateView::of(&receipt.payment, *status, *can_be_paid, &app.capabilities);
+        (StatusCode::CONFLICT, Json(view)).into_response()
+    };
+    if *can_be_paid { with_cookie(app, &receipt.payment, response) } else { response }
+}
+
+/// Lets this browser go on to the payment's pages.
+fn with_cookie(app: &App, payment: &Payment, mut response: Response) -> Response {
+    if let Ok(cookie) = HeaderValue::from_str(&app.capabilities.cookie(payment)) {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
+    response
+}

@@ -1,0 +1,114 @@
+//! What each API request passes before its endpoint, in the contract's order (part 3): the body's
+//! size, the token, the rate limit. The endpoints look at the rest.
+
+use super::App;
+use super::problem::{Kind, Problem};
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH};
+use http::{HeaderMap, HeaderValue};
+use http_body_util::{BodyExt, Limited};
+use sekali_core::domain::{Role, User};
+use sekali_core::ports::Rate;
+use std::sync::Arc;
+
+/// The largest body (contract, part 3).
+pub(super) const LARGEST_BODY: usize = 16 * 1024;
+
+/// The caller and the whole body, for the endpoint behind the guard.
+#[derive(Clone)]
+pub(super) struct Admitted {
+    /// Who calls.
+    pub user: User,
+    /// The body, at most [`LARGEST_BODY`].
+    pub body: Bytes,
+}
+
+/// Lets a request through to its endpoint, or answers for it.
+pub(super) async fn admit(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = match read_body(&app, &parts.headers, body).await {
+        Ok(body) => body,
+        Err(problem) => return problem.into_response(),
+    };
+    let user = match authenticate(&app, &parts.headers) {
+        Ok(user) => user,
+        Err(problem) => return problem.into_response(),
+    };
+    let rate = count(&app, user).await;
+    let over = rate.and_then(|rate| rate.retry_after);
+    let mut response = if let Some(wait) = over {
+        let seconds = wait.as_millis().div_ceil(1000).max(1);
+        Problem::new(Kind::RateLimited).retry_after(u64::try_from(seconds).unwrap_or(60)).into_response()
+    } else {
+        let mut request = Request::from_parts(parts, Body::empty());
+        request.extensions_mut().insert(Admitted { user, body });
+        next.run(request).await
+    };
+    if let Some(rate) = rate {
+        let headers = response.headers_mut();
+        headers.insert("x-ratelimit-limit", HeaderValue::from(rate.limit));
+        headers.insert("x-ratelimit-remaining", HeaderValue::from(rate.remaining));
+    }
+    response
+}
+
+/// Reads the body, but no more of it than is allowed, and no slower.
+pub(super) async fn read_body(app: &App, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+    read_bounded(app, headers, body, LARGEST_BODY).await
+}
+
+/// The same for another bound.
+pub(super) async fn read_bounded(
+    app: &App,
+    headers: &HeaderMap,
+    body: Body,
+    most: usize,
+) -> Result<Bytes, Problem> {
+    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > most) {
+        return Err(Problem::new(Kind::BodyTooLarge));
+    }
+    let reading = Limited::new(body, most).collect();
+    match tokio::time::timeout(app.limits.body_timeout, reading).await {
+        Err(_) => Err(Problem::new(Kind::RequestTimeout)),
+        Ok(Ok(whole)) => Ok(whole.to_bytes()),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+            Err(Problem::new(Kind::BodyTooLarge))
+        }
+        Ok(Err(_)) => Err(Problem::new(Kind::MalformedRequest)),
+    }
+}
+
+fn authenticate(app: &App, headers: &HeaderMap) -> Result<User, Problem> {
+    let unauthorized = || Problem::new(Kind::Unauthorized);
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return Err(unauthorized()) };
+    let (scheme, token) =
+        value.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(unauthorized)?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(unauthorized());
+    }
+    app.verifier.verify(token.trim_start_matches(' '), app.clock.now()).map_err(|error| {
+        tracing::debug!(%error, "Token refused");
+        unauthorized()
+    })
+}
+
+/// Counts the request. A host application's calls with a patient's number are not that patient's: each
+/// role has a counter of its own. With Redis out of reach this server counts for itself.
+async fn count(app: &App, user: User) -> Option<Rate> {
+    if app.limits.rate == 0 {
+        return None;
+    }
+    let bucket = match user.role {
+        Role::Patient => user.id.to_string(),
+        role => format!("{}:{}", role.as_str(), user.id),
+    };
+    match app.rate.take(&bucket, app.limits.rate).await {
+        Ok(rate) => Some(rate),
+        Err(_) => app.rate_fallback.take(&bucket, app.limits.rate).await.ok(),
+    }
+}

@@ -1,0 +1,108 @@
+//! `GET /openapi.json`: the API's description, generated from the code.
+
+use super::{create_payment, put_consultation, read_payments, view};
+use axum::Json;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use utoipa::openapi::OpenApi as Document;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi, ToSchema};
+
+/// The body of `POST /api/v1/payments`. It is read field by field; this is its description.
+#[derive(Serialize, ToSchema)]
+pub(super) struct PaymentRequest {
+    /// A number above zero, or a string of its digits.
+    #[schema(example = 5, minimum = 1)]
+    consultation_id: i64,
+    /// A number or a string of decimal digits; read as an exact decimal. Must be the consultation's fee.
+    #[schema(value_type = DecimalAmount)]
+    amount: String,
+    #[schema(example = "stripe")]
+    payment_method: String,
+    /// May stand in the header instead, or in both.
+    #[schema(max_length = 255)]
+    idempotency_key: Option<String>,
+}
+
+/// The body of `PUT /api/v1/consultations/{id}`.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ConsultationRequest {
+    /// The only user who may pay it.
+    #[schema(example = 1, minimum = 1)]
+    patient_id: i64,
+    /// A number or a string of decimal digits, above zero.
+    #[schema(value_type = DecimalAmount)]
+    fee: String,
+    /// ISO 4217; PHP if not given.
+    #[schema(example = "PHP")]
+    currency: Option<String>,
+    /// No taxes are recorded. Not given: stays as it is.
+    tax_exempt: Option<bool>,
+}
+
+/// An exact decimal, as a string or a number.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "described, never made")]
+pub(super) enum DecimalAmount {
+    /// `"5000.00"`
+    Text(String),
+    /// `5000.00`
+    Number(f64),
+}
+
+/// Every error (RFC 9457).
+#[derive(Serialize, ToSchema)]
+pub(super) struct ProblemBody {
+    /// The address of a page about this kind of error.
+    r#type: String,
+    title: String,
+    #[schema(example = 422)]
+    status: u16,
+    detail: String,
+    request_id: Option<String>,
+    /// For people; Indonesian, or English with `Accept-Language: en`.
+    message: String,
+    /// For 422: what is wrong with each field.
+    errors: Option<BTreeMap<String, Vec<String>>>,
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Sekali",
+        description = "Charges a patient once. Money is exact decimals; errors are problem+json.",
+        license(name = "MIT OR Apache-2.0")
+    ),
+    paths(
+        create_payment::create_payment,
+        read_payments::list_payments,
+        read_payments::read_payment,
+        put_consultation::put_consultation,
+    ),
+    components(schemas(
+        PaymentRequest, ConsultationRequest, DecimalAmount, ProblemBody, view::CreatedView, view::DuplicateView, view::ReceiptView,
+    )),
+    modifiers(&Bearer),
+)]
+struct Api;
+
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, document: &mut Document) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+    }
+}
+
+/// The document.
+pub fn document() -> Document {
+    Api::openapi()
+}
+
+/// Answers with it.
+pub(super) async fn openapi_json() -> Json<Document> {
+    Json(document())
+}

@@ -1,0 +1,125 @@
+//! `GET /payment/<id>/process`: a plain navigation on to Stripe, for the payer alone.
+
+use super::App;
+use super::language::Language;
+use super::page::{Mood, Page};
+use super::problem::Problem;
+use crate::capability::cookie_name;
+use crate::telemetry::uncancelled;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use http::header::{CACHE_CONTROL, COOKIE, LOCATION, REFERRER_POLICY, RETRY_AFTER, SET_COOKIE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use maud::html;
+use sekali_core::domain::{Payment, PaymentId, Receipt};
+use sekali_core::flow::checkout::Way;
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// What the address of a payment's page may carry.
+#[derive(Deserialize)]
+pub(super) struct Carried {
+    /// The capability, as in `checkout_url`.
+    pub token: Option<String>,
+    /// Stripe's name of the session that the patient comes back from.
+    pub session_id: Option<String>,
+}
+
+/// Opens the payment's Checkout Session, or the one already open, and goes there.
+pub(super) async fn process(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Query(carried): Query<Carried>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let language = Language::of(&headers);
+    let Some(receipt) = visited(&app, &id).await?.filter(|receipt| admits(&app, receipt, &carried, &headers))
+    else {
+        return Ok(stranger(language));
+    };
+    let (checkout, payment) = (app.checkout.clone(), receipt.payment.id);
+    let way = uncancelled(async move { checkout.proceed(payment, language.code()).await }).await??;
+    let mut response = match way {
+        Way::ToStripe(url) => redirect(&url),
+        Way::Stands(receipt) => redirect(&format!("/payment/{}/callback", receipt.payment.id)),
+        Way::Later(_) => waiting_for_stripe(language),
+        Way::NoPayment => return Ok(stranger(language)),
+    };
+    // Who came by the signed address can come back without it.
+    if let Ok(cookie) = HeaderValue::from_str(&app.capabilities.cookie(&receipt.payment)) {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
+    Ok(response)
+}
+
+/// The payment that a page is about, from the database.
+pub(super) async fn visited(app: &App, id: &str) -> Result<Option<Receipt>, Problem> {
+    match id.parse() {
+        Ok(id) => Ok(app.store.payment(PaymentId(id)).await?),
+        Err(_) => Ok(None),
+    }
+}
+
+/// Whether the visitor brings the payment's capability, in the address or in its cookie.
+pub(super) fn admits(app: &App, receipt: &Receipt, carried: &Carried, headers: &HeaderMap) -> bool {
+    let by_address =
+        carried.token.as_deref().is_some_and(|token| app.capabilities.admits(&receipt.payment, token));
+    by_address
+        || cookies(headers, &receipt.payment).any(|token| app.capabilities.admits(&receipt.payment, token))
+}
+
+fn cookies<'a>(headers: &'a HeaderMap, payment: &Payment) -> impl Iterator<Item = &'a str> {
+    let name = cookie_name(payment.id);
+    let all = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let pairs = all.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.filter(move |(key, _)| *key == name).map(|(_, value)| value)
+}
+
+fn redirect(to: &str) -> Response {
+    let Ok(location) = HeaderValue::from_str(to) else {
+        return StatusCode::BAD_GATEWAY.into_response();
+    };
+    let headers = [
+        (LOCATION, location),
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    ];
+    (StatusCode::SEE_OTHER, headers).into_response()
+}
+
+/// For everybody but the payer, whether the payment exists or not.
+pub(super) fn stranger(language: Language) -> Response {
+    let title = language.pick("Tautan ini tidak berlaku di sini", "This link is not valid here");
+    let text = language.pick(
+        "Buka kembali pembayaran Anda dari aplikasi tempat Anda berkonsultasi.",
+        "Please open your payment again from the app where you had your consultation.",
+    );
+    let page = Page {
+        title: title.into(),
+        mood: Mood::Neutral,
+        body: html! { p { (text) } },
+        refresh: None,
+        status: StatusCode::FORBIDDEN,
+    };
+    page.respond(language)
+}
+
+fn waiting_for_stripe(language: Language) -> Response {
+    let title =
+        language.pick("Sebentar, kami sedang menghubungi Stripe", "One moment, we are reaching Stripe");
+    let text = language.pick(
+        "Halaman pembayaran belum menjawab. Kami mencoba lagi secara otomatis; belum ada yang ditagih dan tidak ada yang hilang.",
+        "The payment page has not answered yet. We try again by ourselves; nothing was charged and nothing is lost.",
+    );
+    let body = html! { p role="status" { (text) } };
+    let page = Page {
+        title: title.into(),
+        mood: Mood::Waiting,
+        body,
+        refresh: Some(5),
+        status: StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let mut response = page.respond(language);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
+    response
+}

@@ -1,0 +1,13 @@
+//! Sekali's server: the HTTP API, the pages, the command line, and the wiring of ports to adapters.
+
+pub mod capability;
+pub mod cli;
+pub mod http;
+pub mod jwt;
+pub mod server;
+pub mod settings;
+pub mod start_error;
+pub mod system;
+pub mod telemetry;
+pub mod wiring;
+mod worker;

@@ -1,0 +1,241 @@
+//! From settings to a service: which adapter stands behind each port.
+
+use crate::capability::Capabilities;
+use crate::http::{App, Limits};
+use crate::jwt::Verifier;
+use crate::settings::{DatabaseSettings, DatabaseUrl, Gateway as GatewaySettings, Settings};
+use crate::start_error::StartError;
+use hmac::{Hmac, Mac};
+use sekali_coordination::{MemoryCoordination, RedisCoordination};
+use sekali_core::flow::checkout::{Checkout, CheckoutRules};
+use sekali_core::flow::inbox::Inbox;
+use sekali_core::flow::pay::{Pay, Pricing};
+use sekali_core::flow::settle::Settle;
+use sekali_core::ports::{
+    Clock, Gateway, IdempotencyCache, Lock, Probe, Random, RateLimit, SchemaState, StatusBoard, Store,
+};
+use sekali_store_postgres::{Options, PostgresStore};
+use sekali_store_sqlite::SqliteStore;
+use sekali_stripe::{StripeConfig, StripeGateway};
+use sekali_stripe_simulator::Simulator;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, Semaphore};
+
+/// A body that takes longer than this to arrive is not waited for.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What the process hands in: its clock, its randomness, and who watches the steps.
+#[derive(Clone)]
+pub struct Ambient {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// Who watches.
+    pub probe: Arc<dyn Probe>,
+}
+
+/// A wired service, with the simulator where there is one.
+pub struct Wired {
+    /// What the endpoints work with.
+    pub app: App,
+    /// Stripe's stand-in.
+    pub simulator: Option<Simulator>,
+}
+
+/// Opens the database, without looking at its tables.
+pub fn open_store(settings: &DatabaseSettings) -> Result<Arc<dyn Store>, StartError> {
+    match &settings.url {
+        DatabaseUrl::Sqlite(path) => Ok(Arc::new(SqliteStore::open(path)?)),
+        DatabaseUrl::Postgres(url) => {
+            let options = Options { connections: usize::from(settings.pool), ..Options::default() };
+            Ok(Arc::new(PostgresStore::connect(url.expose(), &options)?))
+        }
+    }
+}
+
+/// Makes sure that the tables are this program's: brought up to date where that is allowed.
+pub async fn prepare_schema(store: &dyn Store, auto_migrate: bool) -> Result<(), StartError> {
+    match store.schema().await? {
+        SchemaState::Current => Ok(()),
+        SchemaState::Newer { version } => Err(StartError::NewerDatabase(version)),
+        SchemaState::Empty | SchemaState::Old { .. } if auto_migrate => {
+            for step in store.migrate().await? {
+                tracing::info!(step, "Migration ran");
+            }
+            Ok(())
+        }
+        SchemaState::Empty => Err(StartError::EmptyDatabase),
+        SchemaState::Old { version } => Err(StartError::OldDatabase(version)),
+    }
+}
+
+/// The four roles that one coordination plays.
+struct Coordination {
+    cache: Arc<dyn IdempotencyCache>,
+    board: Arc<dyn StatusBoard>,
+    lock: Arc<dyn Lock>,
+    rate: Arc<dyn RateLimit>,
+}
+
+fn all_roles<C: IdempotencyCache + StatusBoard + Lock + RateLimit + 'static>(one: Arc<C>) -> Coordination {
+    Coordination { cache: one.clone(), board: one.clone(), lock: one.clone(), rate: one }
+}
+
+async fn coordination(settings: &Settings, ambient: &Ambient) -> Result<Coordination, StartError> {
+    let Some(url) = &settings.redis_url else {
+        tracing::warn!("Coordination is in memory: run one server only, or set REDIS_URL");
+        return Ok(all_roles(Arc::new(MemoryCoordination::new(ambient.clock.clone()))));
+    };
+    let redis = RedisCoordination::connect(url.expose(), ambient.clock.clone(), ambient.random.clone()).await;
+    Ok(all_roles(Arc::new(redis.map_err(|error| StartError::Redis(error.to_string()))?)))
+}
+
+/// Wires everything for a service that listens on `bound`.
+pub async fn wire(settings: &Settings, ambient: &Ambient, bound: SocketAddr) -> Result<Wired, StartError> {
+    let store = open_store(&settings.database)?;
+    prepare_schema(&*store, settings.database.auto_migrate).await?;
+    let coordination = coordination(settings, ambient).await?;
+    let public_url = settings.public_address(bound).trim_end_matches('/').to_owned();
+    let (gateway, simulator) = gateway(settings, ambient, bound, &public_url).await?;
+    let settle = Settle {
+        store: store.clone(),
+        gateway,
+        board: coordination.board,
+        clock: ambient.clock.clone(),
+        probe: ambient.probe.clone(),
+        installation: store.installation().await?,
+    };
+    let pay = Pay {
+        store: store.clone(),
+        cache: coordination.cache,
+        lock: coordination.lock,
+        clock: ambient.clock.clone(),
+        random: ambient.random.clone(),
+        probe: ambient.probe.clone(),
+        pricing: Pricing { taxes: settings.taxes.clone(), default_currency: settings.default_currency },
+    };
+    let rules = CheckoutRules { public_url: public_url.clone(), expires_in: settings.checkout_expires };
+    let secret = settings.tokens.secret.expose().as_bytes();
+    let app = App {
+        pay,
+        checkout: Checkout { settle: settle.clone(), random: ambient.random.clone(), rules },
+        inbox: Inbox { settle },
+        store,
+        rate: coordination.rate,
+        rate_fallback: Arc::new(MemoryCoordination::new(ambient.clock.clone())),
+        verifier: Verifier::new(secret, settings.tokens.issuer.clone(), settings.tokens.audience.clone()),
+        capabilities: Capabilities::new(secret, &public_url),
+        clock: ambient.clock.clone(),
+        random: ambient.random.clone(),
+        limits: limits(settings),
+        public_url,
+        cors_origins: settings.cors_origins.iter().map(ToString::to_string).collect(),
+        inbox_bell: Arc::new(Notify::new()),
+        demo: settings.demo.then(|| settings.tokens.clone()),
+        serves_metrics: settings.metrics_listen.is_none(),
+        simulator: simulator.clone().map(sekali_stripe_simulator::router),
+    };
+    Ok(Wired { app, simulator })
+}
+
+fn limits(settings: &Settings) -> Limits {
+    Limits {
+        rate: settings.rate_limit.map_or(0, std::num::NonZeroU32::get),
+        request_timeout: settings.request_timeout,
+        body_timeout: BODY_TIMEOUT.min(settings.request_timeout),
+        in_flight: Arc::new(Semaphore::new(settings.max_in_flight as usize)),
+    }
+}
+
+/// Stripe's client, aimed at Stripe or at the simulator within this very server: the same client
+/// over HTTP either way.
+async fn gateway(
+    settings: &Settings,
+    ambient: &Ambient,
+    bound: SocketAddr,
+    public_url: &str,
+) -> Result<(Arc<dyn Gateway>, Option<Simulator>), StartError> {
+    let client = |base: &str, key: &str, secrets: Vec<String>| {
+        let config =
+            StripeConfig { base: base.to_owned(), secret_key: key.to_owned(), webhook_secrets: secrets };
+        let gateway = StripeGateway::new(config, ambient.clock.clone(), ambient.random.clone());
+        gateway.map_err(|error| StartError::Gateway(error.to_string()))
+    };
+    match &settings.gateway {
+        GatewaySettings::Stripe { secret_key, webhook_secrets, api_base } => {
+            let secrets = webhook_secrets.iter().map(|secret| secret.expose().to_owned()).collect();
+            Ok((Arc::new(client(api_base.as_str(), secret_key.expose(), secrets)?), None))
+        }
+        GatewaySettings::Simulator { webhook_secrets } => {
+            let given = webhook_secrets.iter().map(|secret| secret.expose().to_owned());
+            let secrets: Vec<String> = given.chain([simulator_secret(settings)]).collect();
+            let simulator = simulator(settings, ambient, bound, public_url, &secrets[0]).await?;
+            let base = format!("http://{bound}/stripe-simulator");
+            Ok((Arc::new(client(&base, "sk_test_sekali", secrets)?), Some(simulator)))
+        }
+    }
+}
+
+async fn simulator(
+    settings: &Settings,
+    ambient: &Ambient,
+    bound: SocketAddr,
+    public_url: &str,
+    webhook_secret: &str,
+) -> Result<Simulator, StartError> {
+    tracing::warn!("The built-in Stripe simulator is on: no real money is taken");
+    let config = sekali_stripe_simulator::Config {
+        public_base: format!("{public_url}/stripe-simulator"),
+        webhook_url: format!("http://{bound}/webhooks/stripe"),
+        webhook_secret: webhook_secret.to_owned(),
+        storage: match &settings.database.url {
+            DatabaseUrl::Sqlite(path) => sekali_stripe_simulator::Storage::Sqlite { path: beside(path) },
+            DatabaseUrl::Postgres(url) => {
+                sekali_stripe_simulator::Storage::Postgres { url: url.expose().to_owned() }
+            }
+        },
+    };
+    let clock = Arc::new(SimulatorClock(ambient.clock.clone()));
+    let random = Arc::new(SimulatorRandom(ambient.random.clone()));
+    let simulator = sekali_stripe_simulator::open(config, clock, random).await;
+    simulator.map_err(|error| StartError::Gateway(error.to_string()))
+}
+
+/// `sekali.db` has its simulator's state in `sekali.db.stripe-simulator`.
+fn beside(database: &Path) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push(".stripe-simulator");
+    name.into()
+}
+
+/// The same on every server that shares the token secret, as the simulator is.
+fn simulator_secret(settings: &Settings) -> String {
+    #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(settings.tokens.secret.expose().as_bytes())
+        .expect("HMAC takes a key of any length");
+    mac.update(b"sekali stripe simulator webhooks v1");
+    let digits = mac.finalize().into_bytes();
+    format!("whsec_{}", digits.iter().map(|byte| char::from(b'a' + byte % 26)).collect::<String>())
+}
+
+struct SimulatorClock(Arc<dyn Clock>);
+
+impl sekali_stripe_simulator::Clock for SimulatorClock {
+    fn now_ms(&self) -> i64 {
+        self.0.now().as_micros() / 1000
+    }
+}
+
+struct SimulatorRandom(Arc<dyn Random>);
+
+impl sekali_stripe_simulator::Random for SimulatorRandom {
+    fn fill(&self, bytes: &mut [u8]) {
+        for chunk in bytes.chunks_mut(8) {
+            chunk.copy_from_slice(&self.0.next_u64().to_le_bytes()[..chunk.len()]);
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! The write that makes payments: the only place where a payment comes into being.
+
+use crate::pool::Connection;
+use crate::rows::{self, At, value};
+use crate::sql;
+use sekali_core::domain::{
+    Invoice, InvoiceId, InvoiceStatus, Payment, PaymentId, Receipt, Status, UserId, invoice_number,
+};
+use sekali_core::ports::{CreateOutcome, NewPayment, StoreError};
+use tokio_postgres::Row;
+
+/// How often an item that was neither written nor told why is tried again. Each time round,
+/// somebody else has changed something between two statements.
+const ATTEMPTS: usize = 3;
+
+/// Writes each payment or says why not.
+///
+/// A single payment takes the waiting form at once: it waits for nothing but its own consultation,
+/// so there is no neighbour whom a held row could delay, and success is one round trip. Several
+/// go without waiting first; what is then neither written nor explained waits for itself alone.
+pub(crate) async fn create(
+    connection: &Connection,
+    batch: &[NewPayment],
+) -> Result<Vec<CreateOutcome>, StoreError> {
+    let items: Vec<&NewPayment> = batch.iter().collect();
+    match items[..] {
+        [] => Ok(Vec::new()),
+        [one] => Ok(vec![create_one(connection, one).await?]),
+        _ => {
+            let created = write(connection, &items, Form::SkipsHeld).await?;
+            let any = created.iter().any(Option::is_some);
+            let complete = complete(connection, &items, created).await;
+            // Part of the batch is committed: "nothing was written" would be a lie about it.
+            complete.map_err(|error| if any { StoreError::Unclear(error.to_string()) } else { error })
+        }
+    }
+}
+
+/// Finds the outcomes of those that the first pass has not written.
+async fn complete(
+    connection: &Connection,
+    items: &[&NewPayment],
+    created: Vec<Option<Receipt>>,
+) -> Result<Vec<CreateOutcome>, StoreError> {
+    let mut outcomes: Vec<_> =
+        created.into_iter().map(|receipt| receipt.map(CreateOutcome::Created)).collect();
+    let open: Vec<usize> = (0..items.len()).filter(|&at| outcomes[at].is_none()).collect();
+    let rest: Vec<&NewPayment> = open.iter().map(|&at| items[at]).collect();
+    if !rest.is_empty() {
+        for (at, outcome) in open.into_iter().zip(classify(connection, &rest).await?) {
+            outcomes[at] = outcome;
+        }
+    }
+    let mut complete = Vec::with_capacity(items.len());
+    for (item, outcome) in items.iter().zip(outcomes) {
+        complete.push(match outcome {
+            Some(outcome) => outcome,
+            None => create_one(connection, item).await?,
+        });
+    }
+    Ok(complete)
+}
+
+async fn create_one(connection: &Connection, item: &NewPayment) -> Result<CreateOutcome, StoreError> {
+    for _ in 0..ATTEMPTS {
+        if let Some(Some(receipt)) = write(connection, &[item], Form::Waits).await?.pop() {
+            return Ok(CreateOutcome::Created(receipt));
+        }
+        if let Some(Some(outcome)) = classify(connection, &[item]).await?.pop() {
+            return Ok(outcome);
+        }
+    }
+    Err(StoreError::Conflict("the consultation changed at every attempt".to_owned()))
+}
+
+/// What happens at a consultation that another transaction holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Waits,
+    SkipsHeld,
+}
+
+/// The receipts of those that were written now.
+async fn write(
+    connection: &Connection,
+    items: &[&NewPayment],
+    form: Form,
+) -> Result<Vec<Option<Receipt>>, StoreError> {
+    let arguments = Arguments::of(items);
+    if arguments.reference.is_empty() {
+        return Ok(vec![None; items.len()]);
+    }
+    let rows = arguments.send(connection, form).await?;
+    let mut receipts = vec![None; items.len()];
+    for row in &rows {
+        let item = arguments.item(value(row, "item")?)?;
+        let (payment, invoice) = (value(row, "payment_id")?, value(row, "invoice_id")?);
+        receipts[item] = Some(receipt(items[item], PaymentId(payment), InvoiceId(invoice)));
+    }
+    Ok(receipts)
+}
+
+/// What was written, without reading it back.
+fn receipt(new: &NewPayment, id: PaymentId, invoice: InvoiceId) -> Receipt {
+    let (at, amount) = (new.at.whole_second(), new.terms.fee);
+    let payment = Payment {
+        id,
+        reference: new.reference,
+        user: new.user,
+        consultation: new.consultation,
+        amount,
+        method: new.method,
+        status: Status::Pending,
+        submitted: false,
+        created_at: at,
+        updated_at: at,
+    };
+    let number = invoice_number(at, id);
+    let invoice =
+        Invoice { id: invoice, payment: id, number, amount, status: InvoiceStatus::Pending, issued_at: at };
+    Receipt { payment, invoice }
+}
+
+/// A batch, column by column.
+#[derive(Default)]
+struct Arguments<'b> {
+    /// Where in the batch each stands.
+    position: Vec<usize>,
+    reference: Vec<uuid::Uuid>,
+    user: Vec<i64>,
+    consultation: Vec<i64>,
+    key: Vec<&'b str>,
+    fingerprint: Vec<&'b [u8]>,
+    method: Vec<&'static str>,
+    minor: Vec<i64>,
+    currency: Vec<&'static str>,
+    decimals: Vec<i16>,
+    tax_exempt: Vec<bool>,
+    at: Vec<At>,
+    tax_item: Vec<i64>,
+    tax_type: Vec<&'b str>,
+    tax_rate_ppm: Vec<i64>,
+    tax_minor: Vec<i64>,
+}
+
+impl<'b> Arguments<'b> {
+    fn of(items: &[&'b NewPayment]) -> Self {
+        let mut arguments = Self::default();
+        for (position, new) in items.iter().enumerate() {
+            // Nothing can be paid where nothing is to be paid; `classify` says so.
+            if new.terms.fee.minor > 0 {
+                arguments.add(position, new);
+            }
+        }
+        arguments
+    }
+
+    fn add(&mut self, position: usize, new: &'b NewPayment) {
+        let fee = new.terms.fee;
+        self.position.push(position);
+        self.reference.push(new.reference);
+        self.user.push(new.user.0);
+        self.consultation.push(new.consultation.0);
+        self.key.push(new.key.as_str());
+        self.fingerprint.push(&new.fingerprint.0);
+        self.method.push(new.method.as_str());
+        self.minor.push(fee.minor);
+        self.currency.push(fee.currency.code());
+        self.decimals.push(i16::try_from(fee.currency.decimals()).unwrap_or(i16::MAX));
+        self.tax_exempt.push(new.terms.tax_exempt);
+        self.at.push(At(new.at.whole_second()));
+        let item = i64::try_from(self.position.len()).unwrap_or(i64::MAX);
+        for tax in &new.taxes {
+            self.tax_item.push(item);
+            self.tax_type.push(&tax.name);
+            self.tax_rate_ppm.push(tax.rate_ppm);
+            self.tax_minor.push(tax.amount.minor);
+        }
+    }
+
+    /// Where in the batch the function's `item` stands.
+    fn item(&self, item: i64) -> Result<usize, StoreError> {
+        let index = usize::try_from(item - 1).ok();
+        let position = index.and_then(|index| self.position.get(index)).copied();
+        position.ok_or_else(|| StoreError::Broken(format!("item {item} was not in the batch")))
+    }
+
+    async fn send(&self, connection: &Connection, form: Form) -> Result<Vec<Row>, StoreError> {
+        let waits = form == Form::Waits;
+        connection
+            .write(
+                &sql::CREATE_PAYMENTS,
+                &[
+                    &waits,
+                    &self.reference,
+                    &self.user,
+                    &self.consultation,
+                    &self.key,
+                    &self.fingerprint,
+                    &self.method,
+                    &self.minor,
+                    &self.currency,
+                    &self.decimals,
+                    &self.tax_exempt,
+                    &self.at,
+                    &self.tax_item,
+                    &self.tax_type,
+                    &self.tax_rate_ppm,
+                    &self.tax_minor,
+                ],
+            )
+            .await
+    }
+}
+
+/// Why each was not written; `None` if it could be now.
+async fn classify(
+    connection: &Connection,
+    items: &[&NewPayment],
+) -> Result<Vec<Option<CreateOutcome>>, StoreError> {
+    let users: Vec<i64> = items.iter().map(|new| new.user.0).collect();
+    let keys: Vec<&str> = items.iter().map(|new| new.key.as_str()).collect();
+    let consultations: Vec<i64> = items.iter().map(|new| new.consultation.0).collect();
+    let rows = connection.read(&sql::CLASSIFY, &[&users, &keys, &consultations]).await?;
+    if rows.len() != items.len() {
+        return Err(StoreError::Broken(
+            "a consultation has two active payments, or a payment two invoices".into(),
+        ));
+    }
+    items.iter().zip(&rows).map(|(new, row)| outcome(new, row)).collect()
+}
+
+/// In the order of the contract, part 3.
+fn outcome(new: &NewPayment, row: &Row) -> Result<Option<CreateOutcome>, StoreError> {
+    let existing = match value::<Option<i64>>(row, "id")? {
+        Some(_) => Some(rows::receipt(row)?),
+        None => None,
+    };
+    if value::<Option<&[u8]>>(row, "fingerprint")?.is_some() {
+        let fingerprint = rows::fingerprint(row)?;
+        let receipt =
+            existing.ok_or_else(|| StoreError::Broken("a key's payment has no invoice".to_owned()))?;
+        let mine = receipt.payment.reference == new.reference;
+        return Ok(Some(if mine {
+            CreateOutcome::Created(receipt)
+        } else {
+            CreateOutcome::KeyUsed { fingerprint, receipt }
+        }));
+    }
+    match value::<Option<i64>>(row, "patient_id")?.map(UserId) {
+        None => return Ok(Some(CreateOutcome::NoConsultation)),
+        Some(patient) if patient != new.user => return Ok(Some(CreateOutcome::NotThePatient)),
+        Some(_) => {}
+    }
+    let consultation = match rows::consultation(row) {
+        Err(StoreError::Broken(text)) => return Ok(Some(CreateOutcome::Unpriced(text))),
+        other => other?,
+    };
+    if consultation.terms != new.terms {
+        return Ok(Some(CreateOutcome::OtherTerms(consultation)));
+    }
+    if consultation.terms.fee.minor <= 0 {
+        return Ok(Some(CreateOutcome::Unpriced("a consultation costs nothing".to_owned())));
+    }
+    Ok(existing.map(CreateOutcome::Active))
+}

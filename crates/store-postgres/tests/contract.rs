@@ -1,0 +1,73 @@
+//! The suite that every store passes, on PostgreSQL.
+#![allow(missing_docs, reason = "tests")]
+
+use async_trait::async_trait;
+use sekali_core::contract::store::{self as suite, TestDatabase};
+use sekali_core::ports::Store;
+use sekali_store_postgres::{Options, PostgresStore};
+use sekali_test_support::postgres;
+use std::sync::Arc;
+
+struct Database {
+    postgres: postgres::TestDatabase,
+    options: Options,
+}
+
+impl Database {
+    fn store(&self) -> PostgresStore {
+        PostgresStore::connect(&self.postgres.url, &self.options).unwrap()
+    }
+}
+
+#[async_trait]
+impl TestDatabase for Database {
+    async fn open(&self) -> Arc<dyn Store> {
+        Arc::new(self.store())
+    }
+
+    async fn execute(&self, sql: &str) -> Result<(), String> {
+        self.postgres.execute(sql)
+    }
+
+    async fn set_next_ids(&self, payment: i64, invoice: i64, tax: i64) {
+        self.store().set_next_ids(payment, invoice, tax).await.unwrap();
+    }
+}
+
+async fn prepared() -> Database {
+    Database { postgres: postgres::database(), options: Options::default() }
+}
+
+sekali_core::store_contract!(prepared);
+
+/// As behind a pooler that hands each transaction to another connection: the cases that between them
+/// send every statement.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_prepared_statements() {
+    macro_rules! hold {
+        ($($case:ident),+ $(,)?) => {$(
+            let options = Options { prepared: false, ..Options::default() };
+            suite::$case(&Database { postgres: postgres::database(), options }).await;
+        )+};
+    }
+    hold!(
+        a_payment_is_written_with_taxes_invoice_and_key,
+        what_is_looked_at_first,
+        a_batch_answers_each_item_in_its_order,
+        fifty_keys_for_one_consultation,
+        a_consultation_is_made_and_replaced,
+        what_is_being_paid_keeps_patient_and_price,
+        a_payment_is_found_or_not,
+        a_list_is_narrowed_by_user_and_consultation,
+        old_keys_are_forgotten_some_at_a_time,
+        a_session_is_intended_once,
+        a_session_is_opened_and_found,
+        the_session_made_last_is_found,
+        money_completes_the_payment_once,
+        news_in_every_order,
+        an_event_is_postponed_given_up_and_finished,
+        the_verification_queries_answer_as_printed,
+        the_installation_has_one_name,
+        servers_that_start_together_migrate_once,
+    );
+}

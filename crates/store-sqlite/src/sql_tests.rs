@@ -1,0 +1,54 @@
+use super::ALL;
+use crate::migrations;
+use rusqlite::Connection;
+
+fn migrated() -> Connection {
+    let connection = Connection::open_in_memory().unwrap();
+    for migration in migrations::ALL {
+        connection.execute_batch(migration.sql).unwrap();
+    }
+    connection
+}
+
+#[test]
+fn every_statement_fits_the_schema() {
+    let connection = migrated();
+    for (name, sql) in ALL {
+        connection.prepare(sql).unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+}
+
+#[test]
+fn every_row_is_found_by_an_index() {
+    let connection = migrated();
+    // Tables of one row or a handful.
+    let exempt = ["NEWEST_MIGRATION", "INSTALLATION", "FORGET_SEQUENCE", "HAS_MIGRATIONS"];
+    for (name, sql) in ALL.iter().filter(|(name, _)| !exempt.contains(name)) {
+        let plan = format!("EXPLAIN QUERY PLAN {sql}");
+        let Ok(mut plan) = connection.prepare(&plan) else { continue };
+        let parameters = vec![rusqlite::types::Null; plan.parameter_count()];
+        let steps = plan.query_map(rusqlite::params_from_iter(parameters), |row| row.get("detail")).unwrap();
+        let steps: Vec<String> = steps.map(Result::unwrap).collect();
+        assert!(
+            !steps.iter().any(|step| step.starts_with("SCAN") && !step.contains("CONSTANT ROW")),
+            "{name}: {steps:?}"
+        );
+        assert!(
+            !steps
+                .iter()
+                .any(|step| step.contains("TEMP B-TREE FOR ORDER BY") && !name.contains("OF_CONSULTATION")),
+            "{name}: {steps:?}"
+        );
+    }
+}
+
+#[test]
+fn migrations_are_numbered_without_gaps() {
+    for (expected, migration) in (1..).zip(migrations::ALL) {
+        assert_eq!(migration.version, expected, "{}", migration.name);
+        let file = format!("{}/migrations/{expected:04}_{}.sql", env!("CARGO_MANIFEST_DIR"), migration.name);
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), migration.sql, "{file}");
+    }
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
+    assert_eq!(std::fs::read_dir(folder).unwrap().count(), migrations::ALL.len(), "every file is listed");
+}

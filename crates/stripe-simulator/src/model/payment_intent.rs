@@ -1,0 +1,145 @@
+//! Payment intents: made when the payer of a session confirms for the first time.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::Metadata;
+use super::card::{Decline, PaymentMethod};
+use crate::storage::objects::Document;
+
+/// The states of Stripe's that a session's intent goes through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum IntentStatus {
+    RequiresPaymentMethod,
+    RequiresAction,
+    Succeeded,
+    Canceled,
+}
+
+/// Why the last card was turned down.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct PaymentError {
+    pub(crate) decline: Decline,
+    /// None where the card was never charged.
+    pub(crate) charge: Option<String>,
+    pub(crate) payment_method: PaymentMethod,
+}
+
+/// The intent to take one amount.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct PaymentIntent {
+    pub(crate) id: String,
+    pub(crate) created: i64,
+    pub(crate) client_secret: String,
+    pub(crate) amount: i64,
+    pub(crate) currency: String,
+    pub(crate) description: Option<String>,
+    pub(crate) metadata: Metadata,
+    pub(crate) receipt_email: Option<String>,
+    pub(crate) status: IntentStatus,
+    pub(crate) latest_charge: Option<String>,
+    /// The card it is, or was last, to be paid with.
+    pub(crate) payment_method: Option<PaymentMethod>,
+    pub(crate) last_error: Option<PaymentError>,
+    /// Unix seconds.
+    pub(crate) canceled_at: Option<i64>,
+}
+
+impl Document for PaymentIntent {
+    const KIND: &'static str = "payment_intent";
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn created(&self) -> i64 {
+        self.created
+    }
+
+    fn link(&self) -> Option<&str> {
+        None
+    }
+}
+
+impl PaymentIntent {
+    /// Stripe's object `payment_intent`.
+    pub(crate) fn render(&self) -> Value {
+        let received = if self.status == IntentStatus::Succeeded { self.amount } else { 0 };
+        let next_action = (self.status == IntentStatus::RequiresAction).then(
+            || json!({"type": "use_stripe_sdk", "use_stripe_sdk": {"type": "three_d_secure_redirect"}}),
+        );
+        json!({
+            "id": self.id,
+            "object": "payment_intent",
+            "amount": self.amount,
+            "amount_capturable": 0,
+            "amount_details": {"tip": {}},
+            "amount_received": received,
+            "application": null,
+            "application_fee_amount": null,
+            "automatic_payment_methods": null,
+            "canceled_at": self.canceled_at,
+            "cancellation_reason": self.canceled_at.map(|_| "automatic"),
+            "capture_method": "automatic",
+            "client_secret": self.client_secret,
+            "confirmation_method": "automatic",
+            "created": self.created,
+            "currency": self.currency,
+            "customer": null,
+            "description": self.description,
+            "invoice": null,
+            "last_payment_error": self.last_error.as_ref().map(PaymentError::render),
+            "latest_charge": self.latest_charge,
+            "livemode": false,
+            "metadata": self.metadata,
+            "next_action": next_action,
+            "on_behalf_of": null,
+            "payment_method": self.attached_method(),
+            "payment_method_options": {"card": {
+                "installments": null,
+                "mandate_options": null,
+                "network": null,
+                "request_three_d_secure": "automatic",
+            }},
+            "payment_method_types": ["card"],
+            "processing": null,
+            "receipt_email": self.receipt_email,
+            "review": null,
+            "setup_future_usage": null,
+            "shipping": null,
+            "statement_descriptor": null,
+            "statement_descriptor_suffix": null,
+            "status": self.status,
+            "transfer_data": null,
+            "transfer_group": null,
+        })
+    }
+
+    /// A declined card is detached: Stripe asks for a new payment method then.
+    fn attached_method(&self) -> Option<&str> {
+        if self.status == IntentStatus::RequiresPaymentMethod {
+            return None;
+        }
+        self.payment_method.as_ref().map(|method| method.id.as_str())
+    }
+}
+
+impl PaymentError {
+    fn render(&self) -> Value {
+        let mut error = json!({
+            "code": self.decline.code,
+            "doc_url": crate::api::error::doc_url(&self.decline.code),
+            "message": self.decline.message,
+            "payment_method": self.payment_method.render(),
+            "type": if self.charge.is_some() { "card_error" } else { "invalid_request_error" },
+        });
+        if let Some(charge) = &self.charge {
+            error["charge"] = json!(charge);
+        }
+        if let Some(reason) = &self.decline.reason {
+            error["decline_code"] = json!(reason);
+        }
+        error
+    }
+}

@@ -1,0 +1,105 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const BINARY =
+  process.env['SEKALI_BIN'] ??
+  fileURLToPath(new URL('../../../target/release/sekali', import.meta.url));
+const START_MS = 30_000;
+const STOP_MS = 15_000;
+
+export interface Server {
+  origin: string;
+  stop: () => Promise<void>;
+}
+
+/** Starts the real service with its simulator on a free port and a database of its own. */
+export async function startServer(options: { demo: boolean }): Promise<Server> {
+  if (!existsSync(BINARY)) {
+    throw new Error(`${BINARY} is not there: build it with ./dev build, or set SEKALI_BIN`);
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'sekali-e2e-'));
+  const child = spawn(BINARY, ['serve'], {
+    cwd: folder,
+    // Nothing else of this environment: a DATABASE_URL in it must not be the one that is written to.
+    env: {
+      PATH: process.env['PATH'],
+      SEKALI_LISTEN: '127.0.0.1:0',
+      DATABASE_URL: `sqlite://${join(folder, 'sekali.db')}`,
+      SEKALI_JWT_SECRET: randomBytes(32).toString('hex'),
+      SEKALI_STRIPE_SIMULATOR: '1',
+      SEKALI_RATE_LIMIT: '0',
+      ...(options.demo ? { SEKALI_DEMO: '1' } : {}),
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
+  const stop = async () => {
+    await terminate(child);
+    process.off('exit', kill);
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    return { origin: `http://${await listening(child)}`, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** The address in the log line `Listening`; all output stays read, so that the service never waits for us. */
+function listening(child: ChildProcess): Promise<string> {
+  const output: string[] = [];
+  return new Promise((resolve, reject) => {
+    const fail = (why: string) => {
+      reject(new Error(`${BINARY} ${why}:\n${output.slice(-20).join('\n')}`));
+    };
+    const timer = setTimeout(() => {
+      fail(`did not log "Listening" within ${START_MS} ms`);
+    }, START_MS);
+    const read = (line: string) => {
+      output.push(line);
+      const address = addressIn(line);
+      if (address === undefined) return;
+      clearTimeout(timer);
+      resolve(address);
+    };
+    for (const stream of [child.stdout, child.stderr]) {
+      if (stream) createInterface({ input: stream }).on('line', read);
+    }
+    child.once('error', (error) => {
+      clearTimeout(timer);
+      reject(error);
+    });
+    child.once('exit', (code, signal) => {
+      clearTimeout(timer);
+      fail(`ended with ${signal ?? `code ${code ?? 'none'}`}`);
+    });
+  });
+}
+
+function addressIn(line: string): string | undefined {
+  try {
+    const { message, address } = JSON.parse(line) as { message?: string; address?: string };
+    return message === 'Listening' ? address : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function terminate(child: ChildProcess): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+  await ended;
+  clearTimeout(timer);
+}
