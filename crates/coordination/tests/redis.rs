@@ -15,7 +15,7 @@ use sekali_core::ports::{
 use sekali_test_support::redis::{EmptyRedis, empty, server};
 use std::sync::Arc;
 use std::time::Duration;
-use support::{clock, connect, random, raw};
+use support::{clock, connect_patiently, random, raw};
 
 struct OnRedis {
     _redis: EmptyRedis,
@@ -26,7 +26,7 @@ struct OnRedis {
 impl OnRedis {
     async fn open() -> Self {
         let redis = empty();
-        let (raw, coordination) = (raw(&redis.url).await, connect(&redis.url).await);
+        let (raw, coordination) = (raw(&redis.url).await, connect_patiently(&redis.url).await);
         Self { _redis: redis, raw, coordination }
     }
 }
@@ -96,7 +96,7 @@ async fn names_values_and_ends_are_the_contracts() {
 async fn a_lookup_is_one_command_from_the_first_on() {
     // Redis counts commands for all of its clients.
     let server = server();
-    let (mut redis, coordination) = (raw(&server.url).await, connect(&server.url).await);
+    let (mut redis, coordination) = (raw(&server.url).await, connect_patiently(&server.url).await);
     coordination.store(USER, &key(), &cached(100, Status::Pending)).await.unwrap();
     let calls = async |redis: &mut MultiplexedConnection| -> u64 {
         let stats: String = redis::cmd("INFO").arg("commandstats").query_async(redis).await.unwrap();

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use support::{connect, until};
+use support::{connect_patiently, until};
 
 /// Keeps the log's text.
 #[derive(Clone, Default)]
@@ -83,7 +83,7 @@ async fn an_outage_is_logged_once_and_counted_call_by_call() {
     metrics::set_global_recorder(metrics.clone()).unwrap();
 
     let mut server = server();
-    let redis = connect(&server.url).await;
+    let redis = connect_patiently(&server.url).await;
     assert_eq!(metrics.gauge("sekali_redis_up").to_bits(), 1.0_f64.to_bits());
     server.kill();
     for _ in 0..5 {

@@ -2,6 +2,7 @@
 
 pub mod capability;
 pub mod cli;
+mod demo;
 pub mod http;
 pub mod jwt;
 pub mod server;

@@ -43,7 +43,9 @@ pub struct Options {
     pub statement_timeout: Duration,
     /// Whether statements are prepared once for each connection. Off for a pooler that hands each
     /// transaction to another connection (PgBouncer in transaction mode before 1.21): statements are
-    /// then sent whole each time, still in one round trip.
+    /// then sent whole each time, still in one round trip. Such a pooler forgets a session's settings
+    /// too: there `ALTER ROLE … SET` has to set `synchronous_commit`, `lock_timeout`,
+    /// `statement_timeout` and `idle_in_transaction_session_timeout`.
     pub prepared: bool,
 }
 

@@ -1,5 +1,5 @@
 //! The suite that every store passes, on PostgreSQL.
-#![allow(missing_docs, reason = "tests")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use async_trait::async_trait;
 use sekali_core::contract::store::{self as suite, TestDatabase};
@@ -34,6 +34,7 @@ impl TestDatabase for Database {
     }
 }
 
+#[expect(clippy::unused_async, reason = "as the suite wants it")]
 async fn prepared() -> Database {
     Database { postgres: postgres::database(), options: Options::default() }
 }

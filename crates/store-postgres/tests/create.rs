@@ -1,6 +1,6 @@
 //! The function in the database that makes payments, in each of its branches: its body is checked
 //! by nothing but its execution.
-#![allow(missing_docs, reason = "tests")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod common;
 
@@ -189,13 +189,19 @@ async fn a_lock_that_never_comes_is_an_answer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_database_prints_invoice_numbers_as_core_does() {
     let (database, store) = migrated().await;
-    let ids = [1, 99_999, 999_999, 1_000_000, 12_345_678, 9_000_000_000_000_000_000];
-    insert_consultations(&database, 1, ids.len() as i64);
-    let moments = [0, 1_705_314_600, 951_782_399, 4_102_444_799, 253_370_764_800, -1];
-    for (at, (id, seconds)) in ids.into_iter().zip(moments).enumerate() {
-        store.set_next_ids(id, 100 + at as i64, 1 + 2 * at as i64).await.unwrap();
+    let rows = [
+        (1, 0),
+        (99_999, 1_705_314_600),
+        (999_999, 951_782_399),
+        (1_000_000, 4_102_444_799),
+        (12_345_678, 253_370_764_800),
+        (9_000_000_000_000_000_000, -1),
+    ];
+    insert_consultations(&database, 1, 6);
+    for (consultation, (id, seconds)) in (1..).zip(rows) {
+        store.set_next_ids(id, consultation, 2 * consultation).await.unwrap();
         let at_time = Timestamp::from_seconds(seconds);
-        let new = NewPayment { at: at_time, ..new_payment(1 + at as i64, &format!("k{id}")) };
+        let new = NewPayment { at: at_time, ..new_payment(consultation, &format!("k{id}")) };
         let receipt = created(one(&store, new).await);
         assert_eq!(receipt.payment.id, PaymentId(id));
         let stored = store.payment(PaymentId(id)).await.unwrap().unwrap();
@@ -271,7 +277,7 @@ fn overlapping(writer: usize, from: i64, consultations: i64) -> Vec<NewPayment> 
         .map(|step| {
             let consultation = 1 + (from + step) % consultations;
             // The key of the next consultation: so the same key comes with different ones, too.
-            let shift = if writer % 4 == 3 { 1 } else { 0 };
+            let shift = i64::from(writer % 4 == 3);
             new_payment(consultation, &format!("k{}-{}", writer % 2, consultation + shift))
         })
         .collect();

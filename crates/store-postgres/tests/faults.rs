@@ -1,5 +1,5 @@
 //! Callers that go away, servers that go away, and what is said about it.
-#![allow(missing_docs, reason = "tests")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod common;
 
@@ -33,7 +33,7 @@ async fn callers_that_go_away_leave_nothing_half_done() {
         .map(|id| {
             let (store, new) = (store.clone(), new_payment(id, &format!("k{id}")));
             tokio::spawn(async move {
-                let answered = impatient(store.create_payments(&[new.clone()])).await;
+                let answered = impatient(store.create_payments(std::slice::from_ref(&new))).await;
                 let answered = answered.is_some_and(|answer| is_created(&answer.unwrap()));
                 // Work of several statements, and a read in a transaction, dropped half-way too.
                 impatient(store.query("SELECT count(*) FROM payments")).await;
@@ -102,9 +102,9 @@ async fn a_restarted_server_is_used_again() {
         let reads = (0..8).map(|_| store.payment(PaymentId(1)));
         futures_util::future::join_all(reads).await;
         if crash {
-            server.kill()
+            server.kill();
         } else {
-            server.stop()
+            server.stop();
         }
         let gone = store.create_payments(&[new_payment(id, "while gone")]).await;
         assert!(matches!(gone, Err(StoreError::Unavailable(_) | StoreError::Unclear(_))), "{gone:?}");
@@ -128,7 +128,7 @@ async fn sessions_that_are_terminated_lose_nothing_that_was_answered() {
     let writers: Vec<_> = (1..=CALLERS)
         .map(|id| {
             let (store, new) = (store.clone(), new_payment(id, &format!("k{id}")));
-            tokio::spawn(async move { (store.create_payments(&[new.clone()]).await, new) })
+            tokio::spawn(async move { (store.create_payments(std::slice::from_ref(&new)).await, new) })
         })
         .collect();
     let terminate = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \

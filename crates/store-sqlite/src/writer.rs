@@ -109,8 +109,19 @@ impl Drop for Writer {
 fn serve(sql: &Sql<'_>, waiting: &Receiver<Box<dyn Job>>) {
     while let Ok(first) = waiting.recv() {
         let mut group = vec![first];
-        group.extend(waiting.try_iter().take(GROUP - 1));
-        let end = write(sql, &mut group);
+        // IMMEDIATE: a transaction that begins as a reader and then writes fails when another process
+        // wrote in between, and waiting does not help it.
+        let end = match sql.run(sql::BEGIN, ()) {
+            Ok(_) => {
+                group.extend(waiting.try_iter().take(GROUP - 1));
+                write(sql, &mut group)
+            }
+            Err(error) => {
+                // They have waited while this one did: nobody waits for one busy time-out after another.
+                group.extend(waiting.try_iter());
+                Err(error)
+            }
+        };
         sql.roll_back();
         for job in group {
             job.answer(end.clone());
@@ -118,12 +129,9 @@ fn serve(sql: &Sql<'_>, waiting: &Receiver<Box<dyn Job>>) {
     }
 }
 
-/// Runs the group in one transaction. An error is every job's: none of them was committed, or, when
-/// it is [`StoreError::Unclear`], all or none.
+/// Runs the group in the transaction that has begun. An error is every job's: none of them was
+/// committed, or, when it is [`StoreError::Unclear`], all or none.
 fn write(sql: &Sql<'_>, group: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
-    // IMMEDIATE: a transaction that begins as a reader and then writes fails when another process
-    // wrote in between, and waiting does not help it.
-    sql.run(sql::BEGIN, ())?;
     for job in group {
         in_savepoint(sql, job.as_mut())?;
     }

@@ -15,7 +15,9 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use support::{Folder, host};
+use tokio::task::JoinSet;
 use uuid::Uuid;
 
 const AT: Timestamp = Timestamp::from_seconds(1_705_314_600);
@@ -101,12 +103,21 @@ fn servers_that_start_at_once_on_a_new_file_all_open_it() {
 #[tokio::test]
 async fn whoever_waits_too_long_for_another_process_is_told_that_nothing_was_written() {
     let folder = Folder::create();
-    let store = migrated(&folder.database()).await;
+    let store = Arc::new(migrated(&folder.database()).await);
     let other = host(&folder.database());
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let refused = pay(&store, 1).await;
-    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
-    assert_eq!(store.payment(sekali_core::domain::PaymentId(1)).await, Ok(None), "reads wait for nobody");
+    let before = store.statements();
+    let mut writes = JoinSet::new();
+    for id in 1..=100 {
+        let store = Arc::clone(&store);
+        writes.spawn(async move { pay(&store, id).await });
+    }
+    assert_eq!(store.consultation(ConsultationId(1)).await, Ok(None), "reads wait for nobody");
+    while let Some(refused) = writes.join_next().await {
+        let refused = refused.unwrap();
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    }
+    assert_eq!(store.statements() - before, 2, "beside the read one BEGIN: nobody waited for a second one");
     other.execute_batch("COMMIT").unwrap();
     assert!(matches!(pay(&store, 1).await, Ok(CreateOutcome::Created(_))));
 }
@@ -116,12 +127,16 @@ async fn whoever_waits_too_long_for_another_process_is_told_that_nothing_was_wri
 #[ignore = "run as a process of its own, to be killed"]
 async fn pay_until_killed() {
     let path = std::env::var_os("SEKALI_TEST_KILLED_DATABASE").expect("the parent names the database");
-    let store = migrated(Path::new(&path)).await;
+    let store = Arc::new(migrated(Path::new(&path)).await);
     for round in 0.. {
-        let ids = round * 8 + 1..=round * 8 + 8;
-        let writes: Vec<_> = ids.map(|id| (id, pay(&store, id))).collect();
-        for (id, write) in writes {
-            assert!(matches!(write.await, Ok(CreateOutcome::Created(_))));
+        let mut writes = JoinSet::new();
+        for id in round * 8 + 1..=round * 8 + 8 {
+            let store = Arc::clone(&store);
+            writes.spawn(async move { (id, pay(&store, id).await) });
+        }
+        while let Some(write) = writes.join_next().await {
+            let (id, outcome) = write.unwrap();
+            assert!(matches!(outcome, Ok(CreateOutcome::Created(_))));
             let mut out = std::io::stdout().lock();
             writeln!(out, "\npaid {id}").unwrap();
             out.flush().unwrap();

@@ -20,6 +20,8 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::task::JoinHandle;
 
+/// The most that a call takes: what an outage costs one request (contract, part 2).
+const CALL_TIMEOUT: Duration = Duration::from_millis(50);
 /// What the names of status entries begin with; the payment's number follows.
 const STATUS_KEY: &str = "payment:status:";
 
@@ -47,8 +49,19 @@ impl RedisCoordination {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Result<Self, RedisUrlError> {
+        Self::connect_within(CALL_TIMEOUT, url, clock, random).await
+    }
+
+    /// As [`Self::connect`], but a call may take `call_timeout`: for a Redis that is far away, or a
+    /// machine whose processors are busier than a server's should be.
+    pub async fn connect_within(
+        call_timeout: Duration,
+        url: &str,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, RedisUrlError> {
         let client = redis::Client::open(url).map_err(|error| RedisUrlError(error.to_string()))?;
-        let breaker = Arc::new(Breaker::new(client, clock, random));
+        let breaker = Arc::new(Breaker::new(client, call_timeout, clock, random));
         breaker.try_connect().await;
         let keeper = tokio::spawn(Breaker::keep(Arc::clone(&breaker)));
         Ok(Self { breaker, keeper })

@@ -48,9 +48,19 @@ pub(crate) async fn connect(url: &str) -> Arc<RedisCoordination> {
     Arc::new(RedisCoordination::connect(url, clock(), random()).await.unwrap())
 }
 
+/// For what is not about time: a busy machine does not make it fail.
+pub(crate) async fn connect_patiently(url: &str) -> Arc<RedisCoordination> {
+    let most = Duration::from_secs(10);
+    Arc::new(RedisCoordination::connect_within(most, url, clock(), random()).await.unwrap())
+}
+
 /// A connection beside the adapter's.
 pub(crate) async fn raw(url: &str) -> MultiplexedConnection {
-    redis::Client::open(url).unwrap().get_multiplexed_async_connection().await.unwrap()
+    let config = redis::AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(Duration::from_secs(10)))
+        .set_response_timeout(Some(Duration::from_secs(10)));
+    let client = redis::Client::open(url).unwrap();
+    client.get_multiplexed_async_connection_with_config(&config).await.unwrap()
 }
 
 /// How long something took, and what came of it.

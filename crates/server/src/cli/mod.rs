@@ -1,6 +1,7 @@
 //! The command line, one file a command.
 
 pub mod config;
+pub mod demo;
 pub mod migrate;
 pub mod serve;
 pub mod token;
@@ -24,6 +25,7 @@ fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(serve::command())
+        .subcommand(demo::command())
         .subcommand(migrate::command())
         .subcommand(verify::command())
         .subcommand(config::command())
@@ -36,6 +38,7 @@ pub fn main() -> ExitCode {
     let surroundings = Surroundings::of_process();
     match matches.subcommand() {
         Some(("serve", given)) => serve::run(given, surroundings),
+        Some(("demo", given)) => demo::run(given),
         Some(("migrate", given)) => migrate::run(given, surroundings),
         Some(("verify", given)) => verify::run(given, surroundings),
         Some(("config", given)) => finish(config::run(given, surroundings)),

@@ -1,0 +1,48 @@
+//! Where a demo keeps its database: a folder that goes with it.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+const PREFIX: &str = "sekali-demo-";
+
+/// A folder below the machine's temporary one, named by this process, removed at the end.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    /// Makes it, and removes those of demos that were killed.
+    pub(crate) fn make() -> io::Result<Self> {
+        let parent = std::env::temp_dir();
+        remove_orphans(&parent);
+        let path = parent.join(format!("{PREFIX}{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir(&path)?;
+        Ok(Self(path))
+    }
+
+    /// Its path.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What cannot be removed now is an orphan of the next demo's.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A folder whose process is gone belongs to nobody.
+fn remove_orphans(parent: &Path) {
+    let Ok(entries) = fs::read_dir(parent) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let Some(pid) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.parse::<u32>().ok()) else {
+            continue;
+        };
+        if Path::new("/proc/self").exists() && !Path::new(&format!("/proc/{pid}")).exists() {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
