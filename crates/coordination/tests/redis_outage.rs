@@ -125,13 +125,16 @@ async fn frozen_under_many_calls_at_once_each_pays_at_most_once() {
     for _ in 0..200 {
         let redis = redis.clone();
         calls.spawn(timed(async move {
-            let lookup = redis.lookup(USER, &key()).await;
-            let lock = redis.try_acquire(LOCK, &LockToken::new(1, "t")).await;
-            lookup.is_err() && lock.is_err()
+            // Ten times 50 ms, if each call paid.
+            let mut failed = true;
+            for _ in 0..10 {
+                failed &= redis.lookup(USER, &key()).await.is_err();
+            }
+            failed
         }));
     }
-    for (took, both_failed) in calls.join_all().await {
-        assert!(both_failed && took < FIRST, "{took:?}");
+    for (took, failed) in calls.join_all().await {
+        assert!(failed && took < FIRST, "{took:?}");
     }
 }
 

@@ -3,6 +3,8 @@
 pub mod capability;
 pub mod cli;
 mod demo;
+#[cfg(test)]
+mod documentation;
 pub mod http;
 pub mod jwt;
 pub mod server;

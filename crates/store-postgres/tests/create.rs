@@ -288,6 +288,29 @@ fn overlapping(writer: usize, from: i64, consultations: i64) -> Vec<NewPayment> 
     batch
 }
 
+/// The same keys for different consultations, in opposite orders, at the same time: no consultation
+/// keeps the two batches apart.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_in_opposite_orders_never_wait_for_each_other_in_a_circle() {
+    const ROUNDS: i64 = 100;
+    const BATCH: i64 = 60;
+    let (database, store) = migrated().await;
+    insert_consultations(&database, 1, 2 * ROUNDS * BATCH);
+    for round in 0..ROUNDS {
+        let first = 1 + 2 * round * BATCH;
+        let batch = |from: i64| -> Vec<_> {
+            (0..BATCH).map(|step| new_payment(from + step, &format!("k{round}-{step}"))).collect()
+        };
+        let (forwards, mut backwards) = (batch(first), batch(first + BATCH));
+        backwards.reverse();
+        let (one, other) = tokio::join!(store.create_payments(&forwards), store.create_payments(&backwards));
+        let outcomes = [one.unwrap(), other.unwrap()].concat();
+        let made = outcomes.iter().filter(|outcome| name(outcome) == "created").count();
+        let lost = outcomes.iter().filter(|outcome| name(outcome) == "key used").count();
+        assert_eq!((made, lost), (60, 60));
+    }
+}
+
 async fn check_counts(store: &PostgresStore, mut made: Vec<PaymentId>) {
     let total = made.len();
     made.sort_unstable();

@@ -127,7 +127,7 @@ statements! {
     RECEIVE_EVENT = "INSERT INTO gateway_events (id, kind, object, payload, received_at, due_at) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO NOTHING";
     CLAIM_EVENTS = "UPDATE gateway_events SET leased_until = ?2, attempts = attempts + 1 WHERE id IN \
-         (SELECT id FROM gateway_events WHERE due_at <= ?1  \
+         (SELECT id FROM gateway_events WHERE due_at <= ?1 AND (leased_until IS NULL OR leased_until <= ?1) \
          ORDER BY due_at LIMIT ?3) RETURNING id, kind, object, attempts";
     FINISH_EVENT = "UPDATE gateway_events \
          SET finished_at = coalesce(finished_at, ?2), due_at = NULL, leased_until = NULL WHERE id = ?1";

@@ -107,7 +107,7 @@ impl Breaker {
     ) -> Result<T, CoordinationDown> {
         run(&link.connection, invocation, self.call_timeout).await.map_err(|error| {
             metrics::counter!("sekali_redis_errors_total", "reason" => "failed").increment(1);
-            let _ = link;
+            self.throw_away(link, &error);
             CoordinationDown(error)
         })
     }

@@ -1,6 +1,7 @@
 //! The demo: the contract's story, told in the terminal against a service of its own.
 
 mod client;
+mod costs;
 mod folder;
 mod story;
 

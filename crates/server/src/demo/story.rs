@@ -2,6 +2,7 @@
 //! and holds or does not.
 
 use super::client::{Answer, Client};
+use super::costs;
 use crate::cli::say;
 use crate::cli::token::mint;
 use crate::cli::verify::rows;
@@ -31,14 +32,15 @@ const QUERIES: [&str; 4] = [
 
 /// What the story is told with.
 pub(crate) struct Story {
-    client: Client,
-    store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
+    pub(super) client: Client,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) clock: Arc<dyn Clock>,
     tokens: TokenSettings,
     held: bool,
 }
 
-type Told<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+/// What a part of the story comes to.
+pub(super) type Told<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 impl Story {
     /// Against the server at `origin`, whose database is `store`.
@@ -51,7 +53,7 @@ impl Story {
         Ok(Self { client: Client::new(origin)?, store, clock, tokens, held: true })
     }
 
-    fn token(&self, id: UserId, role: Role) -> String {
+    pub(super) fn token(&self, id: UserId, role: Role) -> String {
         let now = u64::try_from(self.clock.now().as_seconds()).unwrap_or_default();
         mint(&self.tokens, User { id, role }, now, Duration::from_secs(3600))
     }
@@ -64,7 +66,7 @@ impl Story {
         self.held &= holds;
     }
 
-    fn answer(&mut self, what: &str, answer: &Answer, holds: bool) {
+    pub(super) fn answer(&mut self, what: &str, answer: &Answer, holds: bool) {
         let data = &answer.body["data"];
         let said = match (data["type"].as_str(), answer.payment_id()) {
             (Some(kind), Some(id)) => format!("{} {kind}, payment {id}", answer.status),
@@ -94,6 +96,7 @@ pub(crate) async fn tell(story: &mut Story) -> Told<bool> {
     network_retry(story, &patient).await?;
     pay(story, &patient, &first).await?;
     verify(story, &first).await?;
+    costs::measure(story).await?;
     Ok(story.held)
 }
 
