@@ -71,10 +71,7 @@ mod tests {
     fn every_point_can_be_named() {
         for point in Point::ALL {
             assert_eq!(Failpoint::parse(point.name()), Ok(Failpoint { point, time: 1 }));
-            assert_eq!(
-                Failpoint::parse(&format!("{}:3", point.name())),
-                Ok(Failpoint { point, time: 3 })
-            );
+            assert_eq!(Failpoint::parse(&format!("{}:3", point.name())), Ok(Failpoint { point, time: 3 }));
         }
         for wrong in ["", "nowhere", "lock:", "lock:0", "lock:-1", "lock:x"] {
             assert!(Failpoint::parse(wrong).unwrap_err().contains("SEKALI_FAILPOINT"), "{wrong}");

@@ -1,1 +1,20 @@
-//! x
+//! The harness for whole services: it starts the release binary as a process of its own, presses
+//! BAYAR over TCP, and counts afterwards in the database and at the gateway.
+//!
+//! The tests are beside it: `rounds_*` press many times at once on each combination of database and
+//! coordination, `faults_*` break something meanwhile. Everything random comes from a seed that the
+//! test prints, and every wait is for a condition, with a deadline.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test whose set-up fails has failed")]
+#![allow(clippy::missing_panics_doc, reason = "everything here panics when the test has failed")]
+#![allow(clippy::print_stdout, reason = "each test prints what it counted")]
+
+pub mod database;
+pub mod gateway;
+pub mod http;
+pub mod press;
+pub mod program;
+pub mod rounds;
+pub mod seed;
+pub mod server;
+pub mod site;
+pub mod wait;

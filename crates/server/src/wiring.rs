@@ -5,7 +5,7 @@ use crate::http::{App, Limits};
 use crate::jwt::Verifier;
 use crate::settings::{DatabaseSettings, DatabaseUrl, Gateway as GatewaySettings, Settings};
 use crate::start_error::StartError;
-use hmac::{Hmac, Mac};
+use hmac::{Hmac, KeyInit, Mac};
 use sekali_coordination::{MemoryCoordination, RedisCoordination};
 use sekali_core::flow::checkout::{Checkout, CheckoutRules};
 use sekali_core::flow::inbox::Inbox;

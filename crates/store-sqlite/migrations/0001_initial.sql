@@ -71,7 +71,7 @@ CREATE TABLE payments (
 
 -- THE guarantee: whatever the cache, the lock, the servers and the network do, a consultation has at
 -- most one active payment.
-CREATE INDEX payments_one_active ON payments (consultation_id)
+CREATE UNIQUE INDEX payments_one_active ON payments (consultation_id)
     WHERE status IN ('pending', 'processing', 'completed');
 CREATE INDEX payments_by_user ON payments (user_id, id);
 CREATE INDEX payments_by_consultation ON payments (consultation_id);

@@ -4,7 +4,7 @@
 
 mod support;
 
-use hmac::{Hmac, Mac};
+use hmac::{Hmac, KeyInit, Mac};
 use sekali_stripe_simulator::Storage;
 use serde_json::json;
 use sha2::Sha256;

@@ -1,6 +1,6 @@
 //! Whether a webhook is Stripe's (<https://docs.stripe.com/webhooks/signatures>).
 
-use hmac::{Hmac, Mac};
+use hmac::{Hmac, KeyInit, Mac};
 use sekali_core::domain::Timestamp;
 use sekali_core::ports::GatewayEvent;
 use sekali_core::ports::gateway::{WEBHOOK_TOLERANCE, WebhookError};

@@ -1,4 +1,5 @@
 use super::*;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 const PAYLOAD: &[u8] =
@@ -18,7 +19,11 @@ fn signed(payload: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(b"whsec_test_one").unwrap();
     mac.update(format!("{TIME}.").as_bytes());
     mac.update(payload);
-    format!("t={TIME},v1={:x}", mac.finalize().into_bytes())
+    let mut header = format!("t={TIME},v1=");
+    for byte in mac.finalize().into_bytes() {
+        write!(header, "{byte:02x}").unwrap();
+    }
+    header
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::settings::{Group, SettingsError, Surroundings, TokenSettings, Values,
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::{Arg, ArgMatches, Command, value_parser};
-use hmac::{Hmac, Mac};
+use hmac::{Hmac, KeyInit, Mac};
 use sekali_core::domain::{Role, User, UserId};
 use serde::Serialize;
 use sha2::Sha256;
