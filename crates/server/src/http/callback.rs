@@ -71,6 +71,10 @@ fn show(app: &App, receipt: &Receipt, certain: bool, language: Language) -> Resp
         Status::Pending | Status::Processing => confirming(receipt, language),
         Status::Failed | Status::Cancelled | Status::Expired => ended(receipt, language),
     };
+    let body = html! {
+        (body)
+        @if app.demo.is_some() { p { a href="/" { (language.pick("Kembali ke demo", "Back to the demo")) } } }
+    };
     Page { title: title.into(), mood, body, refresh, status: StatusCode::OK }.respond(language)
 }
 
