@@ -4,7 +4,7 @@ use crate::http;
 use crate::settings::Settings;
 use crate::start_error::StartError;
 use crate::wiring::{Ambient, Wired, wire};
-use crate::worker;
+use crate::worker::{self, supervised};
 use axum::Router;
 use hyper::server::conn::http1::{self, Connection};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -62,12 +62,9 @@ pub async fn start(settings: &Settings, ambient: &Ambient) -> Result<Running, St
     let public_url = app.public_url.clone();
     let connections = Arc::new(Semaphore::new(settings.max_connections as usize));
 
-    let mut tasks = vec![
-        tokio::spawn(accept(listener, http::router(app.clone()), connections, stopped.clone())),
-        tokio::spawn(worker::inbox(app.clone(), stopped.clone())),
-        tokio::spawn(worker::forget_keys(app.clone(), settings.key_retention, stopped.clone())),
-        tokio::spawn(worker::tidy_metrics(app, stopped.clone())),
-    ];
+    let mut tasks =
+        vec![tokio::spawn(accept(listener, http::router(app.clone()), connections, stopped.clone()))];
+    tasks.extend(workers(&app, &stopped));
     if let Some(listener) = metrics {
         let few = Arc::new(Semaphore::new(16));
         tasks.push(tokio::spawn(accept(listener, http::metrics_router(), few, stopped.clone())));
@@ -77,6 +74,22 @@ pub async fn start(settings: &Settings, ambient: &Ambient) -> Result<Running, St
     }
     tracing::info!(address = %address, public_url, "Listening");
     Ok(Running { address, public_url, stop, tasks })
+}
+
+/// What the service does by itself.
+fn workers(app: &Arc<http::App>, stopped: &watch::Receiver<bool>) -> [JoinHandle<()>; 3] {
+    let handed = || (app.clone(), stopped.clone());
+    let (inbox, keys, metrics) = (handed(), handed(), handed());
+    let clock = || app.clock.clone();
+    [
+        tokio::spawn(supervised("inbox", clock(), move || worker::inbox(inbox.0.clone(), inbox.1.clone()))),
+        tokio::spawn(supervised("keys", clock(), move || {
+            worker::forget_keys(keys.0.clone(), keys.1.clone())
+        })),
+        tokio::spawn(supervised("metrics", clock(), move || {
+            worker::tidy_metrics(metrics.0.clone(), metrics.1.clone())
+        })),
+    ]
 }
 
 async fn listen(setting: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {

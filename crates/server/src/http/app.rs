@@ -59,4 +59,6 @@ pub struct Limits {
     pub body_timeout: Duration,
     /// Requests worked on at once; more are turned away.
     pub in_flight: Arc<Semaphore>,
+    /// How long idempotency keys are kept.
+    pub key_retention: Duration,
 }
