@@ -108,7 +108,8 @@ impl Database {
             (1..=last).map(|id| format!("({id}, {}, '5000.00', 'PHP')", patient(id))).collect();
         for some in rows.chunks(1000) {
             let rows = some.join(", ");
-            self.execute(&format!("INSERT INTO konsultasis (id, patient_id, fee, currency) VALUES {rows}")).await;
+            self.execute(&format!("INSERT INTO konsultasis (id, patient_id, fee, currency) VALUES {rows}"))
+                .await;
         }
     }
 
@@ -140,9 +141,20 @@ impl Database {
         rows
     }
 
-    /// Keeps the service from writing a payment for `consultation` until it is let go: on PostgreSQL by
-    /// the consultation's row, on SQLite, which knows no such thing, by the whole file.
-    pub async fn hold(&self, consultation: i64) -> Hold {
+    /// Checks that payments that were answered are there: each a payment's number and its consultation's.
+    pub async fn stores(&self, answered: &[(i64, i64)]) {
+        for some in answered.chunks(500) {
+            let rows: Vec<String> = some.iter().map(|(payment, id)| format!("({payment}, {id})")).collect();
+            let rows = rows.join(", ");
+            let sql = format!("SELECT count(*) FROM payments WHERE (id, consultation_id) IN (VALUES {rows})");
+            let found = usize::try_from(self.number(&sql).await);
+            assert_eq!(found, Ok(some.len()), "what was answered is there");
+        }
+    }
+
+    /// Keeps the service from writing a payment for consultations 1 to `last` until it is let go: on
+    /// PostgreSQL by their rows, on SQLite, which knows no such thing, by the whole file.
+    pub async fn hold(&self, last: i64) -> Hold {
         match self {
             Self::Sqlite(folder) => {
                 let connection = open(&file(folder), OpenFlags::SQLITE_OPEN_READ_WRITE);
@@ -151,8 +163,8 @@ impl Database {
             }
             Self::Postgres(database) => {
                 let client = client(&database.url).await;
-                let sql = format!("BEGIN; SELECT 1 FROM konsultasis WHERE id = {consultation} FOR UPDATE");
-                client.batch_execute(&sql).await.expect("the consultation's row");
+                let sql = format!("BEGIN; SELECT 1 FROM konsultasis WHERE id <= {last} FOR UPDATE");
+                client.batch_execute(&sql).await.expect("the consultations' rows");
                 Hold::Postgres(client)
             }
         }
@@ -163,7 +175,7 @@ impl Database {
 pub enum Hold {
     /// The right to write.
     Sqlite(rusqlite::Connection),
-    /// A row.
+    /// Rows.
     Postgres(Client),
 }
 
@@ -189,7 +201,8 @@ fn open(path: &Path, access: OpenFlags) -> rusqlite::Connection {
 
 /// A connection of the test's own to PostgreSQL.
 pub async fn client(url: &str) -> Client {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("a connection of the test's own");
+    let (client, connection) =
+        tokio_postgres::connect(url, NoTls).await.expect("a connection of the test's own");
     // It ends with the client.
     tokio::spawn(connection);
     client

@@ -74,6 +74,11 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// An answer without headers.
+    pub fn of(status: u16, body: String) -> Self {
+        Self { status, headers: Vec::new(), body }
+    }
+
     /// A header's value.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
@@ -191,7 +196,8 @@ async fn read_some(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> Result<()> {
 fn read_head(head: &str) -> Result<(u16, Vec<(String, String)>)> {
     let mut lines = head.split("\r\n").filter(|line| !line.is_empty());
     let status = lines.next().and_then(|line| line.strip_prefix("HTTP/1.1 "));
-    let status = status.and_then(|rest| rest.get(..3)?.parse().ok()).ok_or_else(|| malformed("status line"))?;
+    let status =
+        status.and_then(|rest| rest.get(..3)?.parse().ok()).ok_or_else(|| malformed("status line"))?;
     let headers = lines.map(|line| {
         let (name, value) = line.split_once(':').ok_or_else(|| malformed("header"))?;
         Ok((name.to_ascii_lowercase(), value.trim().to_owned()))

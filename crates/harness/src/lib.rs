@@ -4,6 +4,14 @@
 //! The tests are beside it: `rounds_*` press many times at once on each combination of database and
 //! coordination, `faults_*` break something meanwhile. Everything random comes from a seed that the
 //! test prints, and every wait is for a condition, with a deadline.
+//!
+//! ```text
+//! cargo build --release -p sekali -p sekali-failpoints
+//! cargo nextest run -p sekali-harness
+//! ```
+//!
+//! `SEKALI_BIN` and `SEKALI_FAILPOINTS_BIN` name other programs than those. PostgreSQL and Redis are
+//! found, or started, as [`sekali_test_support`] says.
 #![allow(clippy::expect_used, clippy::panic, reason = "a test whose set-up fails has failed")]
 #![allow(clippy::missing_panics_doc, reason = "everything here panics when the test has failed")]
 #![allow(clippy::print_stdout, reason = "each test prints what it counted")]

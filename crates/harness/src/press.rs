@@ -77,3 +77,31 @@ pub fn one_created(answers: &[Answer]) -> i64 {
     assert!(answers.iter().all(|answer| payment_id(answer) == id), "all answers name payment {id}");
     id
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, payment: i64) -> Answer {
+        let (kind, message) = match status {
+            201 => ("new", "Pembayaran berhasil dibuat"),
+            _ => ("existing", "Duplicate payment request detected"),
+        };
+        let body = json!({ "data": { "type": kind, "payment_id": payment }, "message": message });
+        Answer::of(status, body.to_string())
+    }
+
+    fn holds(answers: &[Answer]) -> bool {
+        std::panic::catch_unwind(|| one_created(answers)).is_ok()
+    }
+
+    #[test]
+    fn one_created_finds_what_is_wrong() {
+        assert_eq!(one_created(&[answer(409, 7), answer(201, 7), answer(409, 7)]), 7);
+        assert!(!holds(&[answer(201, 7), answer(201, 8)]), "two payments");
+        assert!(!holds(&[answer(201, 7), answer(201, 7)]), "one payment, made twice");
+        assert!(!holds(&[answer(409, 7), answer(409, 7)]), "nobody made it");
+        assert!(!holds(&[answer(201, 7), answer(409, 8)]), "another's payment");
+        assert!(!holds(&[answer(201, 7), Answer::of(503, String::new())]), "turned down");
+    }
+}

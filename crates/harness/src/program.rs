@@ -1,6 +1,7 @@
 //! Where the programs are that are put to the test.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// The service itself: what `SEKALI_BIN` names, or the workspace's release binary.
 pub fn sekali() -> PathBuf {
@@ -11,6 +12,13 @@ pub fn sekali() -> PathBuf {
 /// release binary.
 pub fn failpoints() -> PathBuf {
     find("SEKALI_FAILPOINTS_BIN", "sekali-failpoints", "cargo build --release -p sekali-failpoints")
+}
+
+/// `sekali serve`.
+pub fn serve() -> Command {
+    let mut command = Command::new(sekali());
+    command.arg("serve");
+    command
 }
 
 fn find(variable: &str, name: &str, build: &str) -> PathBuf {
@@ -26,5 +34,6 @@ fn find(variable: &str, name: &str, build: &str) -> PathBuf {
 
 fn target() -> PathBuf {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), |given| workspace.join(given))
+    std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| workspace.join("target"), |given| workspace.join(given))
 }

@@ -5,6 +5,7 @@ use crate::press::{Press, one_created};
 use crate::site::Site;
 use futures_util::future::join_all;
 use std::net::SocketAddr;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -72,12 +73,16 @@ impl Rounds {
         let begun = Instant::now();
         let mut lanes = JoinSet::new();
         for lane in 0..self.lanes {
-            let connections: Vec<Connection> =
-                servers.iter().cycle().take(self.kind.presses()).map(|address| Connection::to(*address)).collect();
+            let connections: Vec<Connection> = servers
+                .iter()
+                .cycle()
+                .take(self.kind.presses())
+                .map(|address| Connection::to(*address))
+                .collect();
             lanes.spawn(self.play_lane(lane, connections, progress.clone()));
         }
         while let Some(lane) = lanes.join_next().await {
-            lane.unwrap_or_else(|error| panic!("a lane of rounds failed: {error}"));
+            lane.unwrap_or_else(|error| resume_unwind(error.into_panic()));
         }
         begun.elapsed()
     }

@@ -7,7 +7,6 @@ use nix::unistd::Pid;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -36,16 +35,11 @@ struct Lines(Arc<Mutex<Vec<String>>>);
 
 impl Server {
     /// Starts `program` with nothing but these settings, and waits until it listens.
-    pub async fn start(program: &Path, settings: &[(String, String)]) -> Self {
-        let mut child = Command::new(program)
-            .args(program.ends_with("sekali").then_some("serve"))
-            .env_clear()
-            .envs(settings.iter().cloned())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{} cannot be started: {error}", program.display()));
+    pub async fn start(mut program: Command, settings: &[(String, String)]) -> Self {
+        program.env_clear().envs(settings.iter().cloned());
+        program.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child =
+            program.spawn().unwrap_or_else(|error| panic!("{program:?} cannot be started: {error}"));
         let lines = Lines::default();
         // Drained for as long as it lives: a full pipe would stop it.
         lines.drain(child.stdout.take());

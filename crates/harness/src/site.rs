@@ -59,15 +59,23 @@ impl Site {
     pub async fn start_logging(combination: Combination, log: &str) -> Self {
         let redis = combination.has_redis().then(empty);
         let url = redis.as_ref().map(|redis| redis.url.clone());
-        Self { _redis: redis, ..Self::start_on(combination, combination.database(), url.as_deref(), log).await }
+        Self {
+            _redis: redis,
+            ..Self::start_on(combination, combination.database(), url.as_deref(), log).await
+        }
     }
 
     /// Sets one up on a database and a Redis that the test keeps in hand.
-    pub async fn start_on(combination: Combination, database: Database, redis: Option<&str>, log: &str) -> Self {
+    pub async fn start_on(
+        combination: Combination,
+        database: Database,
+        redis: Option<&str>,
+        log: &str,
+    ) -> Self {
         let settings = settings(&database.url(), redis, log);
         let mut servers = Vec::new();
         for _ in 0..combination.servers() {
-            servers.push(Server::start(&program::sekali(), &settings).await);
+            servers.push(Server::start(program::serve(), &settings).await);
         }
         Self { servers, database, _redis: None }
     }

@@ -1,4 +1,6 @@
 //! Double clicks, many presses at once, and one key for many consultations, on every combination.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test whose set-up fails has failed")]
+#![allow(clippy::print_stdout, reason = "each test prints what it counted")]
 
 use futures_util::future::join_all;
 use sekali_harness::http::Connection;
@@ -66,10 +68,11 @@ async fn one_key_for_many(combination: Combination) {
     let mut connections: Vec<Connection> =
         servers.iter().cycle().take(50).map(|address| Connection::to(*address)).collect();
     for round in 0..ROUNDS {
-        let presses = connections.iter_mut().zip(round * CONSULTATIONS + 1..).map(|(connection, id)| async move {
-            let press = Press { user: patient(id), consultation: id, key: format!("one-key-{round}") };
-            connection.call(&press.request()).await.expect("an answer")
-        });
+        let presses =
+            connections.iter_mut().zip(round * CONSULTATIONS + 1..).map(|(connection, id)| async move {
+                let press = Press { user: patient(id), consultation: id, key: format!("one-key-{round}") };
+                connection.call(&press.request()).await.expect("an answer")
+            });
         let answers = join_all(presses).await;
         let created = answers.iter().filter(|answer| answer.status == 201 && names_payment(answer)).count();
         let refused = answers.iter().filter(|answer| answer.status == 422).count();
@@ -77,7 +80,10 @@ async fn one_key_for_many(combination: Combination) {
         assert_eq!((created, refused), (1, 49), "round {round}: {statuses:?}");
     }
     let rows = site.database.holds(ROUNDS).await;
-    println!("{combination:?}: {ROUNDS} keys for {CONSULTATIONS} consultations each in {:.1?}; {rows:?}", begun.elapsed());
+    println!(
+        "{combination:?}: {ROUNDS} keys for {CONSULTATIONS} consultations each in {:.1?}; {rows:?}",
+        begun.elapsed()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,8 +10,9 @@ use crate::ports::{InboxEvent, Point, StoreError};
 use std::time::Duration;
 use thiserror::Error;
 
-/// How long one worker has an event to itself: longer than asking Stripe may take.
-const LEASE: Duration = Duration::from_secs(60);
+/// How long one worker has an event to itself: longer than asking Stripe may take (20 s), and no longer
+/// than a patient should wait if that worker dies.
+const LEASE: Duration = Duration::from_secs(30);
 /// Events taken at once.
 const BATCH: u32 = 16;
 /// First pause before an event is tried again; each further one is twice as long.
