@@ -23,7 +23,7 @@ use tokio::time::Instant;
 
 /// A webhook that died with the process is taken up again within this.
 const SOON: Duration = Duration::from_secs(30);
-/// An event that a dead process has claimed is free again after 60 s.
+/// An event that a dead process has claimed is free again after 30 s.
 const LATE: Duration = Duration::from_secs(90);
 
 /// The events of a payment reach the service one after the other; this one is the session's completion.

@@ -27,9 +27,15 @@ use std::sync::Arc;
     request_body(content = super::openapi::PaymentRequest, content_type = "application/json"),
     responses(
         (status = 201, description = "One payment was made (or, replayed, had been made)", body = CreatedView),
-        (status = 409, description = "There is a payment already; or, as problem+json, the same key is in flight", body = DuplicateView),
-        (status = 422, description = "A field failed, or the key was used for another request", body = super::openapi::ProblemBody),
-        (status = "default", description = "Any other error", body = super::openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "There is a payment already; or, as problem+json, the same key is in flight, or somebody else is paying", content(
+            (DuplicateView = "application/json"),
+            (super::openapi::ProblemBody = "application/problem+json"),
+        )),
+        (status = 400, description = "Not JSON, or the idempotency key is missing or not valid", body = super::openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "The consultation is not the caller's to pay", body = super::openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "No such consultation", body = super::openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 415, description = "The content type is not application/json", body = super::openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "A field failed, or the key was used for another request", body = super::openapi::ProblemBody, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn create_payment(

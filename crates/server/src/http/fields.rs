@@ -4,6 +4,7 @@
 use super::problem::{FieldErrors, Kind, Problem, Text};
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
+use sekali_core::domain::money::LARGEST_MINOR;
 use sekali_core::domain::{Decimal, DecimalError};
 use serde::Deserialize;
 use serde::de::{Error, MapAccess, Visitor};
@@ -114,9 +115,10 @@ impl Check {
             return None;
         };
         match decimal(raw) {
+            Ok(amount) if is_beyond_every_currency(amount) => self.out_of_range(name),
             Ok(amount) if amount.is_positive() => return Some(amount),
             Ok(_) => self.fail(name, "Harus lebih dari nol.", "Must be more than zero."),
-            Err(DecimalError::OutOfRange) => self.fail(name, "Di luar batas yang wajar.", "Is out of range."),
+            Err(DecimalError::OutOfRange) => self.out_of_range(name),
             Err(DecimalError::Malformed) => {
                 self.fail(name, "Harus berupa angka desimal.", "Must be a decimal number.");
             }
@@ -137,9 +139,21 @@ impl Check {
         text
     }
 
+    fn out_of_range(&mut self, name: &'static str) {
+        self.fail(name, "Di luar batas yang wajar.", "Is out of range.");
+    }
+
     fn missing(&mut self, name: &'static str) {
         self.fail(name, "Wajib diisi.", "Is required.");
     }
+}
+
+/// More whole units than the largest amount of a currency without decimals. It is refused here, before
+/// anything is logged: a card number typed into the wrong field has more digits than that.
+fn is_beyond_every_currency(amount: Decimal) -> bool {
+    let text = amount.to_string();
+    let whole = text.trim_start_matches('-').split('.').next().unwrap_or_default();
+    whole.len() > LARGEST_MINOR.to_string().len()
 }
 
 /// Numbers in JSON's own grammar; strings as plain decimal digits.

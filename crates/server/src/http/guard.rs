@@ -7,15 +7,17 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::{AUTHORIZATION, CONTENT_LENGTH};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, EXPECT};
 use http::{HeaderMap, HeaderValue};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 use sekali_core::domain::{Role, User};
 use sekali_core::ports::Rate;
 use std::sync::Arc;
 
 /// The largest body (contract, part 3).
 pub(super) const LARGEST_BODY: usize = 16 * 1024;
+/// How much of a body that is too large is still read, so that its sender gets the answer.
+const DISCARDED: usize = 1024 * 1024;
 
 /// The caller and the whole body, for the endpoint behind the guard.
 #[derive(Clone)]
@@ -68,18 +70,35 @@ pub(super) async fn read_bounded(
     most: usize,
 ) -> Result<Bytes, Problem> {
     let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > most) {
+    // A client that asks first, or is about to send more than is worth waiting for, is told at once.
+    let patience = if headers.contains_key(EXPECT) { most } else { most + DISCARDED };
+    if announced.is_some_and(|length| length > patience) {
         return Err(Problem::new(Kind::BodyTooLarge));
     }
-    let reading = Limited::new(body, most).collect();
-    match tokio::time::timeout(app.limits.body_timeout, reading).await {
+    match tokio::time::timeout(app.limits.body_timeout, collect(body, most)).await {
         Err(_) => Err(Problem::new(Kind::RequestTimeout)),
-        Ok(Ok(whole)) => Ok(whole.to_bytes()),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-            Err(Problem::new(Kind::BodyTooLarge))
-        }
+        Ok(Ok(Some(whole))) => Ok(whole),
+        Ok(Ok(None)) => Err(Problem::new(Kind::BodyTooLarge)),
         Ok(Err(_)) => Err(Problem::new(Kind::MalformedRequest)),
     }
+}
+
+/// The whole body, or `None` if it has more than `most` bytes. A little more than that is read and
+/// thrown away: most clients look for an answer only after they have sent everything, and a
+/// connection closed before that is all they would see.
+async fn collect(mut body: Body, most: usize) -> Result<Option<Bytes>, axum::Error> {
+    let (mut whole, mut length) = (Vec::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else { continue };
+        length += data.len();
+        if length > most + DISCARDED {
+            break;
+        }
+        if length <= most {
+            whole.extend_from_slice(&data);
+        }
+    }
+    Ok((length <= most).then(|| whole.into()))
 }
 
 fn authenticate(app: &App, headers: &HeaderMap) -> Result<User, Problem> {

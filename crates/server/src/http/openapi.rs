@@ -4,8 +4,8 @@ use super::{create_payment, put_consultation, read_payments, view};
 use axum::Json;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Content, OpenApi as Document, Ref, Response, ResponseBuilder};
 use utoipa::{Modify, OpenApi, ToSchema};
 
 /// The body of `POST /api/v1/payments`. It is read field by field; this is its description.
@@ -83,7 +83,7 @@ pub(super) struct ProblemBody {
     components(schemas(
         PaymentRequest, ConsultationRequest, DecimalAmount, ProblemBody, view::CreatedView, view::DuplicateView, view::ReceiptView,
     )),
-    modifiers(&Bearer),
+    modifiers(&Bearer, &Guarded),
 )]
 struct Api;
 
@@ -95,6 +95,35 @@ impl Modify for Bearer {
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
     }
+}
+
+/// What any operation may answer, wherever else it leads: the guard's and the frame's problems.
+const ANYWHERE: &[(&str, &str)] = &[
+    ("401", "The token is missing or is not believed"),
+    ("408", "The request's body took too long to arrive"),
+    ("413", "The request's body is over 16 KiB"),
+    ("429", "Over the limit of requests a minute; Retry-After says how many seconds to wait"),
+    ("500", "Something went wrong on our side"),
+    ("503", "The database is out of reach or the service is busy; nothing is half-done, try again"),
+];
+
+struct Guarded;
+
+impl Modify for Guarded {
+    fn modify(&self, document: &mut Document) {
+        for item in document.paths.paths.values_mut() {
+            for operation in [&mut item.get, &mut item.post, &mut item.put].into_iter().flatten() {
+                let responses = &mut operation.responses.responses;
+                responses
+                    .extend(ANYWHERE.iter().map(|(status, what)| ((*status).into(), problem(what).into())));
+            }
+        }
+    }
+}
+
+fn problem(description: &str) -> Response {
+    let content = Content::new(Some(Ref::from_schema_name("ProblemBody")));
+    ResponseBuilder::new().description(description).content("application/problem+json", content).build()
 }
 
 /// The document.

@@ -60,7 +60,11 @@ impl From<&Consultation> for ConsultationView {
         (status = 201, description = "It is new", body = ConsultationView),
         (status = 200, description = "It was there", body = ConsultationView),
         (status = 409, description = "It is being paid: patient, fee and currency cannot change", body = super::openapi::ProblemBody, content_type = "application/problem+json"),
-        (status = "default", description = "Any other error", body = super::openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 400, description = "Not JSON", body = super::openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "The role is not `service`", body = super::openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "The number is none", body = super::openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 415, description = "The content type is not application/json", body = super::openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "A field failed", body = super::openapi::ProblemBody, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn put_consultation(

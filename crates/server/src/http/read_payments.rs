@@ -29,7 +29,7 @@ pub(super) struct OneView {
     params(("id" = i64, Path, description = "The payment's number")),
     responses(
         (status = 200, description = "The payment", body = OneView),
-        (status = "default", description = "An error", body = super::openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "No such payment, or not the caller's", body = super::openapi::ProblemBody, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn read_payment(
@@ -76,7 +76,8 @@ pub(super) struct ListView {
     params(ListQuery),
     responses(
         (status = 200, description = "A page", body = ListView),
-        (status = "default", description = "An error", body = super::openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 400, description = "A parameter is not valid", body = super::openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "This role has no payments", body = super::openapi::ProblemBody, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn list_payments(

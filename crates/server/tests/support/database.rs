@@ -1,6 +1,5 @@
 //! The database as somebody else sees it: over a connection of the test's own.
 
-use super::GOLDEN;
 use rusqlite::types::ValueRef;
 use sekali_store_postgres::{Options, PostgresStore};
 use sekali_store_sqlite::SqliteStore;
@@ -171,9 +170,4 @@ pub async fn redis_del(url: &str, key: &str) {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.contains("\r\n:1\r\n"), "the entry was there: {answer}");
-}
-
-/// The golden moment, as both databases' queries print it, the zone aside.
-pub fn golden_sql() -> String {
-    GOLDEN.sql()
 }

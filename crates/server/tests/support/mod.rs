@@ -1,6 +1,6 @@
 //! A service of a test's own: started in this process, over real TCP, with a clock that the test
 //! moves and every log line caught.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test binary uses its part of this")]
 
 pub mod ambient;
@@ -232,14 +232,13 @@ impl Site {
     pub async fn forget_cached(&self, user: i64, key: &str) {
         match &self.redis {
             Some(redis) => {
-                database::redis_del(&redis.url, &format!("payment:idempotency:{user}:{key}")).await
+                database::redis_del(&redis.url, &format!("payment:idempotency:{user}:{key}")).await;
             }
             None => self.clock.advance(Duration::from_secs(301)),
         }
     }
 
-    /// Asks the status that a card typed into Stripe's page leads to: pays the session behind
-    /// `process` with this card and returns the page's answer.
+    /// Types a card into Stripe's page and confirms; the page's answer.
     pub async fn pay_with_card(&self, stripe_page: &str, card: &str) -> Answer {
         let fields = [
             ("email", "payer@example.com"),
