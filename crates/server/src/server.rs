@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 
 /// A client has this long for its request's head, and as long between two requests.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
-/// More than any honest head; hyper answers 431 beyond it.
+/// More than any honest head; hyper answers 431 somewhat beyond it.
 const HEAD_BUFFER: usize = 32 * 1024;
 /// Requests under way at a stop have this long; the contract allows 10 s in all.
 const GRACE: Duration = Duration::from_secs(9);

@@ -91,7 +91,7 @@ fn finish(mut response: Response, language: Language, public_url: &str) -> Respo
     if let Some(problem) = problem {
         let mut shaped = problem.respond(language, public_url);
         for (name, value) in response.headers() {
-            if name.as_str().starts_with("x-ratelimit-") || name == http::header::ALLOW {
+            if name.as_str().starts_with("x-ratelimit-") {
                 shaped.headers_mut().insert(name, value.clone());
             }
         }

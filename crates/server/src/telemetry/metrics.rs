@@ -27,36 +27,64 @@ pub fn recorder() -> &'static PrometheusHandle {
     })
 }
 
-fn describe() {
-    metrics::describe_counter!("sekali_payments_total", "Payments by outcome");
-    metrics::describe_counter!("sekali_duplicates_total", "Duplicates by where they were caught");
-    metrics::describe_counter!(
+/// A counter: its name, what it counts, and its label with the values that are known beforehand.
+struct Counter(&'static str, &'static str, Option<(&'static str, &'static [&'static str])>);
+
+const COUNTERS: &[Counter] = &[
+    Counter(
+        "sekali_payments_total",
+        "Payments by outcome",
+        Some(("outcome", &["created", "refused", "unavailable", "completed", "expired"])),
+    ),
+    Counter(
+        "sekali_duplicates_total",
+        "Duplicates by where they were caught",
+        Some(("caught", &["cache", "lock", "database"])),
+    ),
+    Counter(
         "sekali_cache_lookups_total",
-        "Look-ups of idempotency keys in the cache, by result"
-    );
-    metrics::describe_histogram!("sekali_step_duration_seconds", "Duration of each step of a payment");
-    metrics::describe_counter!("sekali_lock_waits_total", "Requests that had to wait for another one's lock");
-    metrics::describe_counter!(
-        "sekali_lock_timeouts_total",
-        "Requests that gave up waiting and went on without the lock"
-    );
-    metrics::describe_counter!(
-        "sekali_lock_lost_total",
-        "Locks that had expired before their holder released them"
-    );
-    metrics::describe_counter!("sekali_redis_errors_total", "Calls to Redis that failed or timed out");
-    metrics::describe_counter!("sekali_database_errors_total", "Calls to the database that failed");
-    metrics::describe_counter!(
-        "sekali_status_unpublished_total",
-        "Changes of status that could not be told to other servers"
-    );
-    metrics::describe_counter!(
-        "sekali_surplus_captures_total",
-        "Captures that settle no payment; an operator must look"
-    );
-    metrics::describe_counter!("sekali_gateway_errors_total", "Calls to Stripe without a definite answer");
-    metrics::describe_counter!("sekali_webhooks_total", "Webhooks received, by whether they were new");
+        "Look-ups of idempotency keys in the cache, by result",
+        Some(("result", &["hit", "miss", "unreachable"])),
+    ),
+    Counter("sekali_lock_waits_total", "Requests that had to wait for another one's lock", None),
+    Counter("sekali_lock_timeouts_total", "Requests that gave up waiting and went on without the lock", None),
+    Counter("sekali_lock_lost_total", "Locks that had expired before their holder released them", None),
+    Counter(
+        "sekali_redis_errors_total",
+        "Calls to Redis that failed, or were spared because it is out of reach",
+        Some(("reason", &["failed", "cut_off"])),
+    ),
+    Counter("sekali_database_errors_total", "Requests that failed because of the database", None),
+    Counter("sekali_status_unpublished_total", "Changes of status that other servers were not told", None),
+    Counter("sekali_surplus_captures_total", "Captures that settle no payment; an operator must look", None),
+    Counter("sekali_gateway_errors_total", "Calls to Stripe without a definite answer", None),
+    Counter(
+        "sekali_webhooks_total",
+        "Webhooks received, by whether they were new",
+        Some(("new", &["yes", "no"])),
+    ),
+    Counter(
+        "sekali_worker_failures_total",
+        "Workers that failed and were started again",
+        Some(("worker", &["inbox", "keys", "metrics"])),
+    ),
+];
+
+/// Every counter begins at nought, so that its first event is seen as a change.
+fn describe() {
+    for Counter(name, meaning, label) in COUNTERS {
+        metrics::describe_counter!(*name, *meaning);
+        match label {
+            None => metrics::counter!(*name).increment(0),
+            Some((label, values)) => {
+                for value in *values {
+                    metrics::counter!(*name, *label => *value).increment(0);
+                }
+            }
+        }
+    }
     metrics::describe_counter!("sekali_http_requests_total", "HTTP requests by status");
+    metrics::describe_histogram!("sekali_step_duration_seconds", "Duration of each step of a payment");
     metrics::describe_histogram!("sekali_http_request_duration_seconds", "Duration of HTTP requests");
 }
 
@@ -66,5 +94,23 @@ pub struct StepDurations;
 impl Probe for StepDurations {
     fn passed(&self, point: Point, took: Duration) {
         metrics::histogram!("sekali_step_duration_seconds", "step" => point.name()).record(took);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_counter_is_there_before_its_first_event() {
+        let text = recorder().render();
+        for Counter(name, _, label) in COUNTERS {
+            let values = label.map_or(vec![String::new()], |(label, values)| {
+                values.iter().map(|value| format!("{{{label}=\"{value}\"}}")).collect()
+            });
+            for value in values {
+                assert!(text.contains(&format!("{name}{value} 0\n")), "{name}{value} in\n{text}");
+            }
+        }
     }
 }
