@@ -27,9 +27,9 @@ pub(super) async fn callback(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let language = Language::of(&headers);
-    let Some(receipt) = visited(&app, &id).await? else { return Ok(stranger(language)) };
+    let Some(receipt) = visited(&app, &id).await? else { return Ok(stranger(&app, language)) };
     if !admits(&app, &receipt, &carried, &headers) && !brings_session(&app, &receipt, &carried).await? {
-        return Ok(stranger(language));
+        return Ok(stranger(&app, language));
     }
     let (receipt, certain) = if receipt.payment.status == Status::Processing {
         settle(&app, receipt).await
@@ -75,7 +75,8 @@ fn show(app: &App, receipt: &Receipt, certain: bool, language: Language) -> Resp
         (body)
         @if app.demo.is_some() { p { a href="/" { (language.pick("Kembali ke demo", "Back to the demo")) } } }
     };
-    Page { title: title.into(), mood, body, refresh, status: StatusCode::OK }.respond(language)
+    Page { title: title.into(), mood, body, refresh, status: StatusCode::OK }
+        .respond(language, app.simulator.is_some())
 }
 
 type Parts = (&'static str, Mood, Markup, Option<u32>);

@@ -35,7 +35,8 @@ pub(super) struct Page {
 
 impl Page {
     /// The answer: never cached, never telling another site where the patient comes from.
-    pub(super) fn respond(self, language: Language) -> Response {
+    /// `test`: stamped as one that moves no money.
+    pub(super) fn respond(self, language: Language, test: bool) -> Response {
         let class = match self.mood {
             Mood::Good => "card good",
             Mood::Waiting => "card waiting",
@@ -53,6 +54,7 @@ impl Page {
                     link rel="stylesheet" href="/pages/sekali.css";
                 }
                 body {
+                    @if test { p class="test" { strong { "TEST" } " · " (language.pick("bukan uang sungguhan", "no real money")) } }
                     main class=(class) {
                         h1 { (self.title) }
                         (self.body)

@@ -35,15 +35,15 @@ pub(super) async fn process(
     let language = Language::of(&headers);
     let Some(receipt) = visited(&app, &id).await?.filter(|receipt| admits(&app, receipt, &carried, &headers))
     else {
-        return Ok(stranger(language));
+        return Ok(stranger(&app, language));
     };
     let (checkout, payment) = (app.checkout.clone(), receipt.payment.id);
     let way = uncancelled(async move { checkout.proceed(payment, language.code()).await }).await??;
     let mut response = match way {
         Way::ToStripe(url) => redirect(&url),
         Way::Stands(receipt) => redirect(&format!("/payment/{}/callback", receipt.payment.id)),
-        Way::Later(_) => waiting_for_stripe(language),
-        Way::NoPayment => return Ok(stranger(language)),
+        Way::Later(_) => waiting_for_stripe(&app, language),
+        Way::NoPayment => return Ok(stranger(&app, language)),
     };
     // Who came by the signed address can come back without it.
     if let Ok(cookie) = HeaderValue::from_str(&app.capabilities.cookie(&receipt.payment)) {
@@ -88,7 +88,7 @@ fn redirect(to: &str) -> Response {
 }
 
 /// For everybody but the payer, whether the payment exists or not.
-pub(super) fn stranger(language: Language) -> Response {
+pub(super) fn stranger(app: &App, language: Language) -> Response {
     let title = language.pick("Tautan ini tidak berlaku di sini", "This link is not valid here");
     let text = language.pick(
         "Buka kembali pembayaran Anda dari aplikasi tempat Anda berkonsultasi.",
@@ -101,10 +101,10 @@ pub(super) fn stranger(language: Language) -> Response {
         refresh: None,
         status: StatusCode::FORBIDDEN,
     };
-    page.respond(language)
+    page.respond(language, app.simulator.is_some())
 }
 
-fn waiting_for_stripe(language: Language) -> Response {
+fn waiting_for_stripe(app: &App, language: Language) -> Response {
     let title =
         language.pick("Sebentar, kami sedang menghubungi Stripe", "One moment, we are reaching Stripe");
     let text = language.pick(
@@ -119,7 +119,7 @@ fn waiting_for_stripe(language: Language) -> Response {
         refresh: Some(5),
         status: StatusCode::SERVICE_UNAVAILABLE,
     };
-    let mut response = page.respond(language);
+    let mut response = page.respond(language, app.simulator.is_some());
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
     response
 }

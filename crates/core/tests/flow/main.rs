@@ -1,0 +1,20 @@
+//! The flows, held to what they promise whatever the ports do.
+//!
+//! The database is the embedded one and the coordination the one in memory, each behind a watcher that
+//! notes every call and can fail it; Stripe is a fake, and time passes only when somebody sleeps.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod support;
+
+mod pay {
+    mod attempts;
+    mod crash;
+    mod duplicates;
+    mod log;
+    mod outages;
+    mod prices;
+    mod refusals;
+    mod steps;
+    mod waiting;
+}
+

@@ -1,0 +1,138 @@
+//! A payment that was there already: where it is found, and what is told of it.
+
+use crate::support::log::Log;
+use crate::support::script::Fault;
+use crate::support::{PATIENT, Stage, created, decimal, duplicate, key, money, press};
+use sekali_core::domain::{ConsultationId, Status, User, UserId};
+use sekali_core::flow::pay::{Caught, PayError, PayRequest};
+use sekali_core::ports::{Point, StatusBoard, StoreError};
+
+const RETURNING: &str = "Payment: Returning cached response";
+
+#[tokio::test]
+async fn a_key_in_the_cache_is_answered_without_the_database() {
+    let stage = Stage::set().await;
+    let receipt = stage.paying("k").await;
+    let (sent, log) = (stage.statements(), Log::listen());
+    let again = duplicate(stage.pay().pay(&press("k")).await);
+
+    assert_eq!((again.same_key, again.caught), (true, Caught::Cache));
+    assert_eq!((again.status, again.can_be_paid), (Status::Pending, true));
+    assert_eq!(again.receipt, receipt);
+    assert_eq!(stage.journal.names(), ["lookup"]);
+    assert_eq!(stage.journal.points(), [Point::LookedUp]);
+    assert_eq!(stage.statements(), sent);
+    assert_eq!(log.count(RETURNING), 1);
+}
+
+#[tokio::test]
+async fn the_board_tells_the_status_of_now() {
+    let stage = Stage::set().await;
+    let receipt = stage.paying("k").await;
+    let mut completed = receipt.payment.clone();
+    completed.status = Status::Completed;
+    stage.coordination.changing(completed.id).await.unwrap();
+    stage.coordination.publish(&completed).await.unwrap();
+    stage.journal.clear();
+
+    let again = duplicate(stage.pay().pay(&press("k")).await);
+    assert_eq!((again.status, again.can_be_paid), (Status::Completed, false));
+    assert_eq!(again.caught, Caught::Cache);
+    assert_eq!(stage.journal.names(), ["lookup"]);
+}
+
+#[tokio::test]
+async fn a_status_that_is_changing_is_asked_of_the_database() {
+    let stage = Stage::set().await;
+    let receipt = stage.paying("k").await;
+    stage.coordination.changing(receipt.payment.id).await.unwrap();
+    stage.journal.clear();
+    let log = Log::listen();
+
+    let again = duplicate(stage.pay().pay(&press("k")).await);
+    assert_eq!((again.same_key, again.caught), (true, Caught::Database));
+    assert_eq!(again.receipt, receipt);
+    assert_eq!(stage.journal.names(), ["lookup", "payment"]);
+    assert_eq!(log.count(RETURNING), 0, "the cache did not answer");
+}
+
+#[tokio::test]
+async fn a_changing_status_that_cannot_be_asked_is_an_error_and_no_guess() {
+    let stage = Stage::set().await;
+    let receipt = stage.paying("k").await;
+    stage.coordination.changing(receipt.payment.id).await.unwrap();
+    let down = StoreError::Unavailable("no route".into());
+    stage.store.payments.push(Fault::Fails(down.clone()));
+    assert_eq!(stage.pay().pay(&press("k")).await, Err(PayError::Store(down)));
+}
+
+#[tokio::test]
+async fn a_key_that_only_the_database_knows_is_cached_again() {
+    let stage = Stage::set().await;
+    let receipt = stage.paying("k").await;
+    stage.coordination.lookups.push(None);
+    let again = duplicate(stage.pay().pay(&press("k")).await);
+
+    assert_eq!((again.same_key, again.caught), (true, Caught::Database));
+    assert_eq!(again.receipt, receipt);
+    assert_eq!(stage.journal.names(), ["lookup", "try_acquire", "create", "remember", "release"]);
+    let [(user, name, entry)] = stage.journal.remembered().try_into().unwrap();
+    assert_eq!((user, name, entry.receipt), (PATIENT, key("k"), receipt));
+}
+
+#[tokio::test]
+async fn a_key_with_another_request_is_refused_by_the_cache() {
+    let stage = Stage::set().await;
+    stage.paying("k").await;
+    let log = Log::listen();
+    let others = [
+        PayRequest { consultation: ConsultationId(6), ..press("k") },
+        PayRequest { amount: decimal("5000.01"), ..press("k") },
+    ];
+    for other in others {
+        assert_eq!(stage.pay().pay(&other).await, Err(PayError::KeyReused));
+    }
+    assert_eq!(stage.journal.names(), ["lookup", "lookup"]);
+    assert_eq!(log.count(RETURNING), 0);
+}
+
+#[tokio::test]
+async fn a_key_with_another_request_is_refused_by_the_database() {
+    let stage = Stage::set().await;
+    stage.paying("k").await;
+    let sixth = ConsultationId(6);
+    stage.consult(sixth, PATIENT, money("5000", "PHP"), None).await;
+    stage.coordination.lookups.push(None);
+    let other = PayRequest { consultation: sixth, ..press("k") };
+
+    assert_eq!(stage.pay().pay(&other).await, Err(PayError::KeyReused));
+    assert_eq!(stage.journal.names(), ["lookup", "try_acquire", "create", "release"], "nothing cached");
+    assert_eq!(stage.count("payments").await, 1);
+}
+
+#[tokio::test]
+async fn another_key_finds_the_active_payment_and_stores_nothing() {
+    let stage = Stage::set().await;
+    let receipt = stage.paying("k").await;
+    let other = duplicate(stage.pay().pay(&press("other")).await);
+
+    assert_eq!((other.same_key, other.caught), (false, Caught::Database));
+    assert_eq!((other.receipt, other.status, other.can_be_paid), (receipt, Status::Pending, true));
+    assert_eq!(stage.journal.names(), ["lookup", "try_acquire", "create", "release"], "nothing cached");
+    assert_eq!(stage.count("idempotency_keys").await, 1);
+}
+
+#[tokio::test]
+async fn the_same_key_of_another_user_is_another_key() {
+    let stage = Stage::set().await;
+    let first = stage.paying("k").await;
+    let (sixth, second) = (ConsultationId(6), UserId(2));
+    stage.consult(sixth, second, money("5000", "PHP"), None).await;
+    let user = User { id: second, ..press("k").user };
+    let theirs = created(stage.pay().pay(&PayRequest { user, consultation: sixth, ..press("k") }).await);
+
+    assert_ne!(theirs.payment.id, first.payment.id);
+    assert_eq!(theirs.payment.user, second);
+    let mine = duplicate(stage.pay().pay(&press("k")).await);
+    assert_eq!(mine.receipt, first);
+}

@@ -1,0 +1,248 @@
+//! What every test stands on.
+
+pub(crate) mod clock;
+pub(crate) mod coordination;
+pub(crate) mod death;
+pub(crate) mod journal;
+pub(crate) mod log;
+pub(crate) mod script;
+pub(crate) mod store;
+pub(crate) mod stripe;
+
+use clock::{FakeClock, SeededRandom};
+use coordination::WatchedCoordination;
+use journal::Journal;
+use sekali_core::domain::{
+    ConsultationId, Currency, Decimal, IdempotencyKey, Money, PaymentMethod, Receipt, Role, TaxRule,
+    Timestamp, User, UserId,
+};
+use sekali_core::flow::checkout::{Checkout, CheckoutRules, Way};
+use sekali_core::flow::inbox::Inbox;
+use sekali_core::flow::pay::{Answer, Duplicate, Pay, PayError, PayRequest, Pricing, Twin};
+use sekali_core::flow::settle::Settle;
+use sekali_core::ports::{AuditStore, Clock, ConsultationStore, PaymentStore, Probe, SchemaStore};
+use sekali_store_sqlite::SqliteStore;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use store::WatchedStore;
+use stripe::{FakeStripe, SIGNED};
+use uuid::Uuid;
+
+/// The patient of every consultation, unless a test says otherwise.
+pub(crate) const PATIENT: UserId = UserId(1);
+/// The consultation that is there from the start: 5000.00 PHP.
+pub(crate) const CONSULTATION: ConsultationId = ConsultationId(5);
+
+/// A database with one consultation, and everything the flows work through.
+pub(crate) struct Stage {
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) clock: Arc<FakeClock>,
+    pub(crate) random: Arc<SeededRandom>,
+    pub(crate) coordination: Arc<WatchedCoordination>,
+    pub(crate) store: Arc<WatchedStore>,
+    pub(crate) stripe: Arc<FakeStripe>,
+    pub(crate) installation: Uuid,
+    sqlite: Arc<SqliteStore>,
+    _folder: Folder,
+}
+
+impl Stage {
+    pub(crate) async fn set() -> Self {
+        Self::seeded(1).await
+    }
+
+    pub(crate) async fn seeded(seed: u64) -> Self {
+        let folder = Folder::create();
+        let sqlite = Arc::new(SqliteStore::open(&folder.0.join("sekali.db")).unwrap());
+        sqlite.migrate().await.unwrap();
+        sqlite.set_next_ids(100, 50, 1).await.unwrap();
+        let journal = Arc::new(Journal::default());
+        let clock = Arc::new(FakeClock::new(Arc::clone(&journal)));
+        let stage = Self {
+            random: Arc::new(SeededRandom::new(seed)),
+            coordination: Arc::new(WatchedCoordination::new(clock.clone(), Arc::clone(&journal))),
+            store: Arc::new(WatchedStore::new(Arc::clone(&sqlite), Arc::clone(&journal))),
+            stripe: Arc::new(FakeStripe::new(Arc::clone(&sqlite))),
+            installation: sqlite.installation().await.unwrap(),
+            journal,
+            clock,
+            sqlite,
+            _folder: folder,
+        };
+        stage.consult(CONSULTATION, PATIENT, money("5000", "PHP"), None).await;
+        stage
+    }
+
+    /// The host application puts a consultation.
+    pub(crate) async fn consult(&self, id: ConsultationId, patient: UserId, fee: Money, exempt: Option<bool>) {
+        self.sqlite.put_consultation(id, patient, fee, exempt, self.clock.now()).await.unwrap();
+    }
+
+    pub(crate) fn pay(&self) -> Pay {
+        self.pay_watched_by(self.journal.clone())
+    }
+
+    pub(crate) fn pay_watched_by(&self, probe: Arc<dyn Probe>) -> Pay {
+        Pay {
+            store: self.store.clone(),
+            cache: self.coordination.clone(),
+            lock: self.coordination.clone(),
+            clock: self.clock.clone(),
+            random: self.random.clone(),
+            probe,
+            pricing: Pricing { taxes: TaxRule::defaults(), default_currency: Currency::PHP },
+        }
+    }
+
+    pub(crate) fn settle(&self) -> Settle {
+        self.settle_watched_by(self.journal.clone())
+    }
+
+    pub(crate) fn settle_watched_by(&self, probe: Arc<dyn Probe>) -> Settle {
+        Settle {
+            store: self.store.clone(),
+            gateway: self.stripe.clone(),
+            board: self.coordination.clone(),
+            clock: self.clock.clone(),
+            probe,
+            installation: self.installation,
+        }
+    }
+
+    pub(crate) fn inbox(&self) -> Inbox {
+        Inbox { settle: self.settle() }
+    }
+
+    pub(crate) fn checkout(&self) -> Checkout {
+        self.checkout_watched_by(self.journal.clone())
+    }
+
+    pub(crate) fn checkout_watched_by(&self, probe: Arc<dyn Probe>) -> Checkout {
+        let rules = CheckoutRules {
+            public_url: "https://pay.clinic.test".into(),
+            expires_in: Duration::from_secs(24 * 3600),
+        };
+        Checkout { settle: self.settle_watched_by(probe), random: self.random.clone(), rules }
+    }
+
+    /// Presses BAYAR with this key, and forgets in the journal that it did.
+    pub(crate) async fn paying(&self, name: &str) -> Receipt {
+        let receipt = created(self.pay().pay(&press(name)).await);
+        self.journal.clear();
+        receipt
+    }
+
+    /// A payment whose session is open at Stripe, and Stripe's name for the session.
+    pub(crate) async fn at_stripe(&self, name: &str) -> (Receipt, String) {
+        let receipt = self.paying(name).await;
+        let way = self.checkout().proceed(receipt.payment.id, "id").await.unwrap();
+        assert!(matches!(way, Way::ToStripe(_)), "{way:?}");
+        let row = self.rows(&format!(
+            "SELECT gateway_id FROM checkout_sessions WHERE payment_id = {} AND state = 'open'",
+            receipt.payment.id
+        ));
+        let session = row.await.remove(0);
+        self.journal.clear();
+        (receipt, session)
+    }
+
+    /// Stripe sends a webhook; whether it is a new one.
+    pub(crate) async fn webhook(&self, event: &str, kind: &str, object: &str) -> bool {
+        self.inbox().receive(format!("{event} {kind} {object}").as_bytes(), SIGNED).await.unwrap()
+    }
+
+    /// The payment as the database has it.
+    pub(crate) async fn stored(&self, receipt: &Receipt) -> Receipt {
+        self.sqlite.payment(receipt.payment.id).await.unwrap().unwrap()
+    }
+
+    /// The rows of a query, columns joined by ` | `.
+    pub(crate) async fn rows(&self, sql: &str) -> Vec<String> {
+        let table = self.sqlite.query(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        table.rows.iter().map(|row| row.join(" | ")).collect()
+    }
+
+    /// How many rows a table has.
+    pub(crate) async fn count(&self, table: &str) -> usize {
+        self.rows(&format!("SELECT count(*) FROM {table}")).await[0].parse().unwrap()
+    }
+
+    pub(crate) fn statements(&self) -> u64 {
+        self.sqlite.statements()
+    }
+
+    /// Runs the invariants of `sekali verify`; `except` is the one that the test broke on purpose.
+    pub(crate) async fn assert_sound(&self, except: Option<&str>) {
+        for finding in sekali_core::audit::verify(&*self.sqlite).await.unwrap() {
+            let expected = except != Some(finding.check.invariant);
+            assert_eq!(finding.holds(), expected, "{}: {:?}", finding.check.invariant, finding.rows);
+        }
+    }
+}
+
+/// The patient presses BAYAR for the consultation, with the original's header.
+pub(crate) fn press(name: &str) -> PayRequest {
+    PayRequest {
+        user: User { id: PATIENT, role: Role::Patient },
+        key: key(name),
+        consultation: CONSULTATION,
+        amount: decimal("5000"),
+        method: PaymentMethod::Stripe,
+        twin: Twin::Await,
+    }
+}
+
+pub(crate) fn key(name: &str) -> IdempotencyKey {
+    IdempotencyKey::new(name).unwrap()
+}
+
+pub(crate) fn decimal(text: &str) -> Decimal {
+    Decimal::parse_digits(text).unwrap()
+}
+
+pub(crate) fn money(amount: &str, code: &str) -> Money {
+    Money::from_decimal(decimal(amount), Currency::from_code(code).unwrap()).unwrap()
+}
+
+/// So many seconds after the contract's moment.
+pub(crate) fn second(n: i64) -> Timestamp {
+    Timestamp::from_seconds(1_705_314_600 + n)
+}
+
+#[track_caller]
+pub(crate) fn created(answer: Result<Answer, PayError>) -> Receipt {
+    match answer {
+        Ok(Answer::Created(receipt)) => receipt,
+        other => panic!("a new payment was expected, but: {other:?}"),
+    }
+}
+
+#[track_caller]
+pub(crate) fn duplicate(answer: Result<Answer, PayError>) -> Duplicate {
+    match answer {
+        Ok(Answer::Duplicate(duplicate)) => duplicate,
+        other => panic!("a duplicate was expected, but: {other:?}"),
+    }
+}
+
+/// A folder that is removed with this value.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn create() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("sekali-flow-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let removed = std::fs::remove_dir_all(&self.0);
+        assert!(removed.is_ok() || std::thread::panicking(), "{} is left behind", self.0.display());
+    }
+}
