@@ -11,18 +11,24 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
+use tokio_io_timeout::TimeoutStream;
 
 /// A client has this long for its request's head, and as long between two requests.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
+/// Events are mostly waiting for Stripe: several at a time, so that a slow one holds up no other.
+const INBOX_WORKERS: usize = 4;
+/// A client that takes nothing of its answer for this long is cut off.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
 /// More than any honest head; hyper answers 431 somewhat beyond it.
 const HEAD_BUFFER: usize = 32 * 1024;
-/// Requests under way at a stop have this long; the contract allows 10 s in all.
-const GRACE: Duration = Duration::from_secs(9);
+/// What is under way at a stop has this long; the contract allows 10 s in all.
+const GRACE: Duration = Duration::from_secs(8);
 
 /// A service that runs.
 pub struct Running {
@@ -39,8 +45,13 @@ impl Running {
     pub async fn stop(self) {
         tracing::info!("Stopping");
         let _ = self.stop.send(true);
-        for task in self.tasks {
-            let _ = task.await;
+        let all = async {
+            for task in self.tasks {
+                let _ = task.await;
+            }
+        };
+        if tokio::time::timeout(GRACE, all).await.is_err() {
+            tracing::warn!("Some work was not finished in time; it is taken up again at the next start");
         }
         tracing::info!("Stopped");
     }
@@ -67,7 +78,8 @@ pub async fn start(settings: &Settings, ambient: &Ambient) -> Result<Running, St
     tasks.extend(workers(&app, &stopped));
     if let Some(listener) = metrics {
         let few = Arc::new(Semaphore::new(16));
-        tasks.push(tokio::spawn(accept(listener, http::metrics_router(), few, stopped.clone())));
+        // Probes are answered here as well, where no patient's connection can crowd them out.
+        tasks.push(tokio::spawn(accept(listener, http::machines_router(app.clone()), few, stopped.clone())));
     }
     if let Some(simulator) = simulator {
         tasks.push(tokio::spawn(simulator.run_webhooks(stopped)));
@@ -77,19 +89,23 @@ pub async fn start(settings: &Settings, ambient: &Ambient) -> Result<Running, St
 }
 
 /// What the service does by itself.
-fn workers(app: &Arc<http::App>, stopped: &watch::Receiver<bool>) -> [JoinHandle<()>; 3] {
+fn workers(app: &Arc<http::App>, stopped: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
     let handed = || (app.clone(), stopped.clone());
-    let (inbox, keys, metrics) = (handed(), handed(), handed());
+    let (keys, metrics) = (handed(), handed());
     let clock = || app.clock.clone();
-    [
-        tokio::spawn(supervised("inbox", clock(), move || worker::inbox(inbox.0.clone(), inbox.1.clone()))),
+    let mut workers = vec![
         tokio::spawn(supervised("keys", clock(), move || {
             worker::forget_keys(keys.0.clone(), keys.1.clone())
         })),
         tokio::spawn(supervised("metrics", clock(), move || {
             worker::tidy_metrics(metrics.0.clone(), metrics.1.clone())
         })),
-    ]
+    ];
+    workers.extend((0..INBOX_WORKERS).map(|_| {
+        let (app, stopped) = handed();
+        tokio::spawn(supervised("inbox", clock(), move || worker::inbox(app.clone(), stopped.clone())))
+    }));
+    workers
 }
 
 async fn listen(setting: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
@@ -110,9 +126,9 @@ async fn accept(
     let graceful = GracefulShutdown::new();
     loop {
         // A connection beyond the bound waits in the kernel's queue: nobody is cut off.
-        let Ok(permit) = bound.clone().acquire_owned().await else { break };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let next = async { (bound.clone().acquire_owned().await, listener.accept().await) };
+        let (permit, accepted) = tokio::select! {
+            next = next => next,
             _ = stopped.wait_for(|stop| *stop) => break,
         };
         match accepted {
@@ -132,20 +148,20 @@ async fn accept(
         }
     }
     drop(listener);
-    if tokio::time::timeout(GRACE, graceful.shutdown()).await.is_err() {
-        tracing::warn!("Some requests were not finished in time");
-    }
+    graceful.shutdown().await;
 }
 
-fn connection(
-    stream: TcpStream,
-    router: Router,
-) -> Connection<TokioIo<TcpStream>, TowerToHyperService<Router>> {
+type Stream = Pin<Box<TimeoutStream<TcpStream>>>;
+
+fn connection(stream: TcpStream, router: Router) -> Connection<TokioIo<Stream>, TowerToHyperService<Router>> {
     // Answers are small: waiting for more to send would only delay them.
     let _ = stream.set_nodelay(true);
+    // A client that reads nothing of its answer must not hold its connection for ever.
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(WRITE_TIMEOUT));
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(HEAD_BUFFER)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(Box::pin(stream)), TowerToHyperService::new(router))
 }

@@ -148,6 +148,7 @@ fn limits(settings: &Settings) -> Limits {
         request_timeout: settings.request_timeout,
         body_timeout: BODY_TIMEOUT.min(settings.request_timeout),
         in_flight: Arc::new(Semaphore::new(settings.max_in_flight as usize)),
+        at_stripe: Arc::new(Semaphore::new((settings.max_in_flight as usize).div_ceil(4))),
         key_retention: settings.key_retention,
     }
 }

@@ -33,7 +33,12 @@ where
 /// Works off webhooks.
 pub(crate) async fn inbox(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
     loop {
-        match app.inbox.work().await {
+        // An event left half-way by a stop is done again when its lease is over.
+        let worked = tokio::select! {
+            worked = app.inbox.work() => worked,
+            _ = stopped.wait_for(|stop| *stop) => return,
+        };
+        match worked {
             Ok(0) => {}
             Ok(_) => continue,
             Err(error) => tracing::warn!(%error, "The inbox cannot be worked off right now"),

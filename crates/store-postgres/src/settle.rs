@@ -31,6 +31,7 @@ pub(crate) async fn settle(
         }
         Settlement::Submitted { gateway_id, at, .. } => submitted(&session, gateway_id, *at),
         Settlement::Expired { gateway_id, at, .. } => expired(&session, gateway_id, *at),
+        Settlement::Refused { at, .. } => refused(&session, *at),
     };
     match step {
         None => Ok(SettleOutcome::Unchanged(receipt)),
@@ -45,7 +46,7 @@ fn missing(payment: PaymentId) -> StoreError {
 /// What follows from the news, decided before anything is written.
 struct Step<'n> {
     session: SessionState,
-    gateway_id: &'n str,
+    gateway_id: Option<&'n str>,
     payment: Option<Status>,
     capture: Option<Capture<'n>>,
     at: Timestamp,
@@ -91,7 +92,7 @@ fn paid<'n>(
     };
     Step {
         session: SessionState::Complete,
-        gateway_id,
+        gateway_id: Some(gateway_id),
         payment: (disposition == Disposition::Settled).then_some(Status::Completed),
         capture: Some(Capture { payment_intent, amount, disposition }),
         at,
@@ -101,7 +102,7 @@ fn paid<'n>(
 fn submitted<'n>(session: &CheckoutSession, gateway_id: &'n str, at: Timestamp) -> Option<Step<'n>> {
     matches!(session.state, SessionState::Creating | SessionState::Open).then_some(Step {
         session: SessionState::Submitted,
-        gateway_id,
+        gateway_id: Some(gateway_id),
         payment: None,
         capture: None,
         at,
@@ -111,8 +112,18 @@ fn submitted<'n>(session: &CheckoutSession, gateway_id: &'n str, at: Timestamp) 
 fn expired<'n>(session: &CheckoutSession, gateway_id: &'n str, at: Timestamp) -> Option<Step<'n>> {
     matches!(session.state, SessionState::Creating | SessionState::Open).then_some(Step {
         session: SessionState::Expired,
-        gateway_id,
+        gateway_id: Some(gateway_id),
         payment: Some(Status::Expired),
+        capture: None,
+        at,
+    })
+}
+
+fn refused<'n>(session: &CheckoutSession, at: Timestamp) -> Option<Step<'n>> {
+    (session.state == SessionState::Creating).then_some(Step {
+        session: SessionState::Expired,
+        gateway_id: None,
+        payment: Some(Status::Failed),
         capture: None,
         at,
     })
@@ -138,9 +149,11 @@ impl Step<'_> {
             .await?;
         }
         if let Some(status) = self.payment {
-            let change =
-                if status == Status::Completed { &sql::COMPLETE_PAYMENT } else { &sql::EXPIRE_PAYMENT };
-            tx.change(change, &[&payment.0, &at]).await?;
+            if status == Status::Completed {
+                tx.change(&sql::COMPLETE_PAYMENT, &[&payment.0, &at]).await?;
+            } else {
+                tx.change(&sql::END_PAYMENT, &[&payment.0, &status.as_str(), &at]).await?;
+            }
             let invoice = InvoiceStatus::of(status).as_str();
             tx.change(&sql::CHANGE_INVOICE, &[&payment.0, &invoice, &at]).await?;
         }

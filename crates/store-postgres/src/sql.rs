@@ -24,8 +24,8 @@ macro_rules! receipt {
     () => {
         "p.id, p.reference, p.user_id, p.consultation_id, p.amount_minor, p.currency, p.payment_method, \
          p.status, p.created_at, p.updated_at, \
-         EXISTS (SELECT FROM checkout_sessions s WHERE s.payment_id = p.id AND s.state = 'submitted') \
-         AS submitted, \
+         (p.status = 'processing' AND NOT EXISTS (SELECT FROM checkout_sessions s \
+            WHERE s.payment_id = p.id AND s.state IN ('creating', 'open'))) AS submitted, \
          v.id AS invoice_id, v.invoice_number, v.status AS invoice_status, v.issued_at"
     };
 }
@@ -154,8 +154,8 @@ statements! {
     COMPLETE_PAYMENT(INT8, TIMESTAMPTZ) =
         "UPDATE payments SET status = 'completed', updated_at = $2 \
          WHERE id = $1 AND status = 'processing' RETURNING 1";
-    EXPIRE_PAYMENT(INT8, TIMESTAMPTZ) =
-        "UPDATE payments p SET status = 'expired', updated_at = $2 \
+    END_PAYMENT(INT8, TEXT, TIMESTAMPTZ) =
+        "UPDATE payments p SET status = $2, updated_at = $3 \
          WHERE p.id = $1 AND p.status = 'processing' \
          AND NOT EXISTS (SELECT FROM checkout_sessions s WHERE s.payment_id = p.id \
                          AND s.state IN ('creating', 'open', 'submitted')) RETURNING 1";

@@ -15,7 +15,14 @@ pub(crate) fn settle(sql: &Sql<'_>, news: &Settlement) -> Result<SettleOutcome, 
         Settlement::Submitted { gateway_id, at, .. } => {
             sql.run(sql::SUBMIT_SESSION, (session.id.to_string(), gateway_id, at.sql()))? == 1
         }
-        Settlement::Expired { gateway_id, at, .. } => expired(sql, &session, gateway_id, *at)?,
+        Settlement::Expired { gateway_id, at, .. } => {
+            let ended = sql.run(sql::EXPIRE_SESSION, (session.id.to_string(), gateway_id, at.sql()))? == 1;
+            ended && end(sql, &session, Status::Expired, *at)?
+        }
+        Settlement::Refused { at, .. } => {
+            let ended = sql.run(sql::REFUSE_SESSION, (session.id.to_string(), at.sql()))? == 1;
+            ended && end(sql, &session, Status::Failed, *at)?
+        }
     };
     let receipt = payments::get(sql, session.payment)?;
     Ok(if changed { SettleOutcome::Changed(receipt) } else { SettleOutcome::Unchanged(receipt) })
@@ -74,18 +81,11 @@ fn keep(
     sql.run_on_one(sql::COMPLETE_SESSION, (&id, capture.gateway_id, &at))
 }
 
-/// Whether it was still live. The session goes first: the payment can only go when it is dead.
-fn expired(
-    sql: &Sql<'_>,
-    session: &CheckoutSession,
-    gateway_id: &str,
-    at: Timestamp,
-) -> Result<bool, StoreError> {
+/// Ends the payment of a session that has just ended: the payment can only go when that is dead.
+fn end(sql: &Sql<'_>, session: &CheckoutSession, status: Status, at: Timestamp) -> Result<bool, StoreError> {
     let at = at.sql();
-    if sql.run(sql::EXPIRE_SESSION, (session.id.to_string(), gateway_id, &at))? == 0 {
-        return Ok(false);
-    }
-    sql.run_on_one(sql::EXPIRE_PAYMENT, (session.payment.0, &at))?;
-    sql.run_on_one(sql::CLOSE_INVOICE, (session.payment.0, InvoiceStatus::Void.as_str(), &at))?;
+    sql.run_on_one(sql::END_PAYMENT, (session.payment.0, status.as_str(), &at))?;
+    let invoice = InvoiceStatus::of(status).as_str();
+    sql.run_on_one(sql::CLOSE_INVOICE, (session.payment.0, invoice, &at))?;
     Ok(true)
 }

@@ -19,7 +19,8 @@ macro_rules! receipts {
         concat!(
             "SELECT p.id, p.reference, p.user_id, p.consultation_id, p.amount_minor, p.currency, \
              p.payment_method, p.status, p.created_at, p.updated_at, \
-             EXISTS (SELECT 1 FROM checkout_sessions s WHERE s.payment_id = p.id AND s.state = 'submitted'), \
+             (p.status = 'processing' AND NOT EXISTS (SELECT 1 FROM checkout_sessions s \
+             WHERE s.payment_id = p.id AND s.state IN ('creating', 'open'))), \
              i.id, i.invoice_number, i.amount_minor, i.currency, i.status, i.issued_at",
             $more,
             " FROM payments p JOIN invoices i ON i.payment_id = p.id ",
@@ -108,6 +109,9 @@ statements! {
     EXPIRE_SESSION = "UPDATE checkout_sessions \
          SET state = 'expired', gateway_id = coalesce(gateway_id, ?2), updated_at = ?3 \
          WHERE id = ?1 AND state IN ('creating', 'open')";
+    /// Only before Stripe has made it: a session that was made does not end by a refusal.
+    REFUSE_SESSION = "UPDATE checkout_sessions SET state = 'expired', updated_at = ?2 \
+         WHERE id = ?1 AND state = 'creating'";
     /// From any state: money is proof that it was paid.
     COMPLETE_SESSION = "UPDATE checkout_sessions \
          SET state = 'complete', gateway_id = coalesce(gateway_id, ?2), updated_at = ?3 WHERE id = ?1";
@@ -118,7 +122,7 @@ statements! {
     COMPLETE_PAYMENT = "UPDATE payments SET status = 'completed', updated_at = ?2 \
          WHERE id = ?1 AND status = 'processing'";
     /// A payment stops being active only when no money can arrive for it any more.
-    EXPIRE_PAYMENT = "UPDATE payments SET status = 'expired', updated_at = ?2 \
+    END_PAYMENT = "UPDATE payments SET status = ?2, updated_at = ?3 \
          WHERE id = ?1 AND status = 'processing' AND NOT EXISTS (SELECT 1 FROM checkout_sessions s \
          WHERE s.payment_id = payments.id AND s.state IN ('creating', 'open', 'submitted'))";
     CLOSE_INVOICE = "UPDATE invoices SET status = ?2, updated_at = ?3 \

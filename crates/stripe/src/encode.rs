@@ -21,6 +21,8 @@ pub(crate) fn encode(draft: &SessionDraft) -> String {
         [(SESSION, draft.session), (PAYMENT, draft.payment_reference), (INSTALLATION, draft.installation)];
     let mut form = form_urlencoded::Serializer::new(String::new());
     form.append_pair("mode", "payment")
+        // Methods that are confirmed now and paid days later would need the news of their failure handled.
+        .append_pair("payment_method_types[0]", "card")
         .append_pair("line_items[0][quantity]", "1")
         .append_pair("line_items[0][price_data][currency]", &currency)
         .append_pair("line_items[0][price_data][unit_amount]", &unit_amount(draft))

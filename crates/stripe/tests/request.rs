@@ -31,6 +31,7 @@ fn every_parameter() {
     );
     let expected = [
         ("mode", "payment"),
+        ("payment_method_types[0]", "card"),
         ("line_items[0][quantity]", "1"),
         ("line_items[0][price_data][currency]", "php"),
         (UNIT_AMOUNT, "500000"),

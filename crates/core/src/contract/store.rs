@@ -130,6 +130,7 @@ suite! { $
         news_in_every_order,
         a_confirmed_session_awaits_its_money,
         money_that_does_not_match_is_kept_for_the_operator,
+        a_refused_session_fails_its_payment_unless_stripe_has_made_it,
         money_after_the_end_is_surplus_and_touches_no_other_payment,
         a_second_capture_is_surplus,
         a_capture_is_counted_once_whatever_session_it_is_said_to_be_of,

@@ -113,7 +113,8 @@ pub struct Payment {
     pub method: PaymentMethod,
     /// Where it stands.
     pub status: Status,
-    /// The patient has confirmed at Stripe and the outcome is awaited: it cannot be paid again.
+    /// It is `processing` and has no session to pay at: the patient has confirmed at Stripe and the
+    /// outcome is awaited, or money came that an operator has to look at. It cannot be paid again.
     pub submitted: bool,
     /// When it was made.
     pub created_at: Timestamp,

@@ -9,7 +9,7 @@ use super::{Stopwatch, publish};
 use crate::domain::{CheckoutSession, PaymentId, Receipt, Timestamp};
 use crate::ports::{
     GatewayError, GatewaySession, GatewayStatus, NewSession, OpenOutcome, Point, Random, SessionDraft,
-    StoreError,
+    Settlement, StoreError,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -129,6 +129,9 @@ impl Checkout {
         }
         let made = match self.settle.gateway.create_session(session.id, &session.request).await {
             Ok(made) => made,
+            Err(error @ GatewayError::Refused { status: 400 | 402, .. }) if !repeated => {
+                return self.refused(session, &error, watch).await;
+            }
             Err(error) => return Ok(later(receipt, &error)),
         };
         watch.passed(Point::SessionCreated);
@@ -143,11 +146,31 @@ impl Checkout {
         self.follow(receipt, &made, watch).await
     }
 
+    /// Stripe takes no such payment (an amount below its minimum, say), and this was the first call for
+    /// it: no session exists, and the payment is over. A refusal of our key is not about the payment.
+    async fn refused(
+        &self,
+        session: &CheckoutSession,
+        error: &GatewayError,
+        watch: &mut Stopwatch<'_>,
+    ) -> Result<Way, StoreError> {
+        let at = self.settle.clock.now().whole_second();
+        tracing::error!(payment_id = session.payment.0, %error, "Checkout: Stripe refuses this payment");
+        let refused = Settlement::Refused { session: session.id, at };
+        match self.settle.record(session.payment, &refused, watch).await? {
+            Some(receipt) => Ok(Way::Stands(receipt)),
+            None => Ok(Way::NoPayment),
+        }
+    }
+
     /// Asks Stripe how the session stands before the patient is sent there.
     async fn resume(&self, receipt: Receipt, gateway_id: &str) -> Result<Way, StoreError> {
         let mut watch = Stopwatch::start(&*self.settle.clock, &*self.settle.probe);
         match self.settle.gateway.session(gateway_id).await {
-            Ok(session) => self.follow(receipt, &session, &mut watch).await,
+            Ok(session) => {
+                watch.passed(Point::SessionAsked);
+                self.follow(receipt, &session, &mut watch).await
+            }
             Err(error) => Ok(later(receipt, &error)),
         }
     }

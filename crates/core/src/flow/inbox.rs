@@ -13,8 +13,9 @@ use thiserror::Error;
 /// How long one worker has an event to itself: longer than asking Stripe may take (20 s), and no longer
 /// than a patient should wait if that worker dies.
 const LEASE: Duration = Duration::from_secs(30);
-/// Events taken at once.
-const BATCH: u32 = 16;
+/// Events that a worker takes at once: one, so that its lease is for that one alone, and an event that
+/// Stripe is slow about holds up no other. There are several workers.
+const BATCH: u32 = 1;
 /// First pause before an event is tried again; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause.

@@ -167,8 +167,10 @@ impl Pay {
     /// half-way.
     pub async fn pay(&self, request: &PayRequest) -> Result<Answer, PayError> {
         log_request(request, self.pricing.default_currency);
-        self.only_patients_pay(request).await?;
-        let answer = self.five_steps(request).await;
+        let answer = match self.only_patients_pay(request).await {
+            Ok(()) => self.five_steps(request).await,
+            Err(error) => Err(error),
+        };
         count(&answer);
         answer
     }

@@ -4,7 +4,7 @@
 //! written in one. Asked again, or with older news, nothing happens.
 
 use super::{Stopwatch, publish};
-use crate::domain::{PaymentId, Receipt};
+use crate::domain::{CheckoutSession, PaymentId, Receipt, Status};
 use crate::ports::{
     Clock, Gateway, GatewayError, GatewaySession, GatewayStatus, Point, Probe, SettleOutcome, Settlement,
     StatusBoard, Store, StoreError,
@@ -71,8 +71,12 @@ impl Settle {
     pub async fn settle_session(&self, gateway_id: &str) -> Result<Settled, SettleError> {
         let mut watch = Stopwatch::start(&*self.clock, &*self.probe);
         let session = match self.gateway.session(gateway_id).await {
+            Ok(session) => session,
             Err(GatewayError::NotFound) => return Ok(Settled::NotOurs),
-            answer => answer?,
+            Err(error) => {
+                metrics::counter!("sekali_gateway_errors_total").increment(1);
+                return Err(error.into());
+            }
         };
         watch.passed(Point::SessionAsked);
         self.settle_with(&session, &mut watch).await
@@ -84,32 +88,42 @@ impl Settle {
         session: &GatewaySession,
         watch: &mut Stopwatch<'_>,
     ) -> Result<Settled, SettleError> {
-        let Some((ours, payment)) = self.find(session).await? else { return Ok(Settled::NotOurs) };
-        let Some(settlement) = self.settlement(ours, session)? else {
+        let Some(ours) = self.find(session).await? else { return Ok(Settled::NotOurs) };
+        let payment = ours.payment;
+        let Some(settlement) = self.settlement(&ours, session)? else {
             return self.as_it_stands(payment).await;
         };
 
-        // A process that dies after this line leaves a tombstone: the database is asked until it ends.
+        let recorded = self.record(payment, &settlement, watch).await?;
+        Ok(recorded.map_or(Settled::NotOurs, Settled::Stands))
+    }
+
+    /// Writes an outcome and tells the other servers. `None`: there is no such session.
+    ///
+    /// A process that dies in here leaves a tombstone: the database is asked until that ends.
+    pub(super) async fn record(
+        &self,
+        payment: PaymentId,
+        settlement: &Settlement,
+        watch: &mut Stopwatch<'_>,
+    ) -> Result<Option<Receipt>, StoreError> {
         publish::changing(&*self.board, payment).await;
-        let outcome = self.write(&settlement).await;
+        let outcome = self.write(settlement).await;
         watch.passed(Point::Settled);
-        match outcome? {
-            SettleOutcome::NoSession => Ok(Settled::NotOurs),
+        let receipt = match outcome? {
+            SettleOutcome::NoSession => return Ok(None),
             SettleOutcome::Changed(receipt) => {
-                log_outcome(&receipt, session);
-                publish::publish(&*self.board, &receipt).await;
-                Ok(Settled::Stands(receipt))
+                log_outcome(&receipt, settlement);
+                receipt
             }
-            SettleOutcome::Unchanged(receipt) => {
-                publish::publish(&*self.board, &receipt).await;
-                Ok(Settled::Stands(receipt))
-            }
+            SettleOutcome::Unchanged(receipt) => receipt,
             SettleOutcome::Surplus(receipt) => {
-                log_surplus(&receipt, session);
-                publish::publish(&*self.board, &receipt).await;
-                Ok(Settled::Stands(receipt))
+                log_surplus(&receipt, settlement);
+                receipt
             }
-        }
+        };
+        publish::publish(&*self.board, &receipt).await;
+        Ok(Some(receipt))
     }
 
     /// Repeats a write whose outcome is unclear: it does nothing the second time.
@@ -125,26 +139,34 @@ impl Settle {
 
     /// Our session for Stripe's: by the name that we put into its metadata, which is there before we
     /// have noted Stripe's id; only objects that name this installation are believed.
-    async fn find(&self, session: &GatewaySession) -> Result<Option<(Uuid, PaymentId)>, StoreError> {
+    async fn find(&self, session: &GatewaySession) -> Result<Option<CheckoutSession>, StoreError> {
         if session.installation != Some(self.installation) {
             return Ok(None);
         }
         let Some(name) = session.session else { return Ok(None) };
-        let found = self.store.session(name).await?;
-        Ok(found.map(|ours| (ours.id, ours.payment)))
+        self.store.session(name).await
     }
 
-    fn settlement(&self, ours: Uuid, session: &GatewaySession) -> Result<Option<Settlement>, SettleError> {
-        let (gateway_id, at) = (session.id.clone(), self.clock.now().whole_second());
+    /// What is to be written. `None`: nothing.
+    fn settlement(
+        &self,
+        ours: &CheckoutSession,
+        session: &GatewaySession,
+    ) -> Result<Option<Settlement>, SettleError> {
+        let (name, gateway_id, at) = (ours.id, session.id.clone(), self.clock.now().whole_second());
+        // A second one under our name, made by a repeat after Stripe had forgotten the key: its end is
+        // not the end of ours, which can still be paid. Only money counts wherever it comes in.
+        let is_another = ours.gateway_id.as_ref().is_some_and(|known| *known != gateway_id);
         Ok(match session.status {
             GatewayStatus::Open => None,
-            GatewayStatus::Unpaid => Some(Settlement::Submitted { session: ours, gateway_id, at }),
-            GatewayStatus::Expired => Some(Settlement::Expired { session: ours, gateway_id, at }),
+            GatewayStatus::Unpaid | GatewayStatus::Expired if is_another => None,
+            GatewayStatus::Unpaid => Some(Settlement::Submitted { session: name, gateway_id, at }),
+            GatewayStatus::Expired => Some(Settlement::Expired { session: name, gateway_id, at }),
             GatewayStatus::Paid => {
                 let intent =
                     session.payment_intent.clone().ok_or_else(|| senseless(session, "no payment intent"))?;
                 let amount = session.amount.ok_or_else(|| senseless(session, "an unknown amount"))?;
-                Some(Settlement::Paid { session: ours, gateway_id, payment_intent: intent, amount, at })
+                Some(Settlement::Paid { session: name, gateway_id, payment_intent: intent, amount, at })
             }
         })
     }
@@ -159,24 +181,27 @@ fn senseless(session: &GatewaySession, what: &str) -> SettleError {
     SettleError::Senseless(format!("session {} is paid but has {what}", session.id))
 }
 
-fn log_outcome(receipt: &Receipt, session: &GatewaySession) {
+/// Only an end is an outcome: a payment whose money is on its way has none yet.
+fn log_outcome(receipt: &Receipt, settlement: &Settlement) {
     let payment = &receipt.payment;
+    if payment.status == Status::Processing {
+        return;
+    }
     metrics::counter!("sekali_payments_total", "outcome" => payment.status.as_str()).increment(1);
     tracing::info!(
         payment_id = payment.id.0,
         user_id = payment.user.0,
         status = payment.status.as_str(),
-        checkout_session = session.id,
+        checkout_session = %settlement.session(),
         "Payment: Outcome recorded"
     );
 }
 
-fn log_surplus(receipt: &Receipt, session: &GatewaySession) {
+fn log_surplus(receipt: &Receipt, settlement: &Settlement) {
     metrics::counter!("sekali_surplus_captures_total").increment(1);
     tracing::error!(
         payment_id = receipt.payment.id.0,
-        checkout_session = session.id,
-        payment_intent = session.payment_intent,
+        checkout_session = %settlement.session(),
         "Payment: Money was captured that settles no payment; an operator must look at it"
     );
 }

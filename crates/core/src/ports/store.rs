@@ -223,15 +223,24 @@ pub enum Settlement {
         /// Now.
         at: Timestamp,
     },
+    /// Stripe has definitely refused to make it, and nothing was sent before: only a session that is
+    /// still `creating` ends by this, and its payment is `failed`.
+    Refused {
+        /// Our session.
+        session: Uuid,
+        /// Now.
+        at: Timestamp,
+    },
 }
 
 impl Settlement {
     /// The session it is about.
     pub fn session(&self) -> Uuid {
         match self {
-            Self::Paid { session, .. } | Self::Submitted { session, .. } | Self::Expired { session, .. } => {
-                *session
-            }
+            Self::Paid { session, .. }
+            | Self::Submitted { session, .. }
+            | Self::Expired { session, .. }
+            | Self::Refused { session, .. } => *session,
         }
     }
 }
@@ -241,7 +250,8 @@ impl Settlement {
 pub enum SettleOutcome {
     /// No such session.
     NoSession,
-    /// The transition was made: `processing` to `completed` or `expired`, or the session is `submitted`.
+    /// The transition was made: `processing` to `completed`, `expired` or `failed`, or the session is
+    /// `submitted`.
     Changed(Receipt),
     /// Nothing to do: it was known, or it is older news than what is known.
     Unchanged(Receipt),

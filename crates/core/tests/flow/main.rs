@@ -17,4 +17,17 @@ mod pay {
     mod steps;
     mod waiting;
 }
+mod checkout {
+    mod crash;
+    mod lost_answers;
+    mod opening;
+    mod outcomes;
+    mod refusals;
+}
 
+mod settle {
+    mod crash;
+    mod inbox;
+    mod outcomes;
+    mod together;
+}

@@ -9,7 +9,7 @@ use sekali_core::flow::pay::Pay;
 use sekali_core::ports::{Clock, Random, RateLimit, Store};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 /// The service, wired up.
 pub struct App {
@@ -59,6 +59,16 @@ pub struct Limits {
     pub body_timeout: Duration,
     /// Requests worked on at once; more are turned away.
     pub in_flight: Arc<Semaphore>,
+    /// Visits that may wait for Stripe at once: when Stripe hangs, payments are made all the same.
+    pub at_stripe: Arc<Semaphore>,
     /// How long idempotency keys are kept.
     pub key_retention: Duration,
+}
+
+impl Limits {
+    /// A place among the requests that are worked on; `None`: they are all taken. Turned away at once, as a
+    /// queue would only make everybody wait.
+    pub(super) fn place(&self) -> Option<SemaphorePermit<'_>> {
+        self.in_flight.try_acquire().ok()
+    }
 }

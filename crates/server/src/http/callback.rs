@@ -28,7 +28,8 @@ pub(super) async fn callback(
 ) -> Result<Response, Problem> {
     let language = Language::of(&headers);
     let Some(receipt) = visited(&app, &id).await? else { return Ok(stranger(&app, language)) };
-    if !admits(&app, &receipt, &carried, &headers) && !brings_session(&app, &receipt, &carried).await? {
+    let capable = admits(&app, &receipt, &carried, &headers);
+    if !capable && !brings_session(&app, &receipt, &carried).await? {
         return Ok(stranger(&app, language));
     }
     let (receipt, certain) = if receipt.payment.status == Status::Processing {
@@ -36,7 +37,7 @@ pub(super) async fn callback(
     } else {
         (receipt, true)
     };
-    Ok(show(&app, &receipt, certain, language))
+    Ok(show(&app, &receipt, certain, capable, language))
 }
 
 /// Only the payer's browser and Stripe know the session's name: it shows the payer on a browser
@@ -61,12 +62,12 @@ async fn settle(app: &App, receipt: Receipt) -> (Receipt, bool) {
     }
 }
 
-fn show(app: &App, receipt: &Receipt, certain: bool, language: Language) -> Response {
+fn show(app: &App, receipt: &Receipt, certain: bool, capable: bool, language: Language) -> Response {
     let (title, mood, body, refresh) = match receipt.payment.status {
         Status::Completed => paid(receipt, language),
         Status::Refunded => refunded(receipt, language),
         Status::Pending | Status::Processing if certain && receipt.payment.can_be_paid() => {
-            not_paid(app, receipt, language)
+            not_paid(capable.then_some(app), receipt, language)
         }
         Status::Pending | Status::Processing => confirming(receipt, language),
         Status::Failed | Status::Cancelled | Status::Expired => ended(receipt, language),
@@ -98,7 +99,8 @@ fn refunded(receipt: &Receipt, language: Language) -> Parts {
     (title, Mood::Neutral, html! { p { (text) } (facts(receipt, language)) }, None)
 }
 
-fn not_paid(app: &App, receipt: &Receipt, language: Language) -> Parts {
+/// `app` makes the way on, for who has shown the right to it: a session's name alone is not enough.
+fn not_paid(app: Option<&App>, receipt: &Receipt, language: Language) -> Parts {
     let title = language.pick("Belum dibayar", "Not paid yet");
     let text = language.pick(
         "Belum ada yang ditagih. Anda dapat melanjutkan pembayaran yang sama kapan saja.",
@@ -107,8 +109,10 @@ fn not_paid(app: &App, receipt: &Receipt, language: Language) -> Parts {
     let body = html! {
         p role="status" { (text) }
         (facts(receipt, language))
-        a class="button" href=(app.capabilities.checkout_url(&receipt.payment)) {
-            (language.pick("Lanjutkan pembayaran", "Continue to payment"))
+        @if let Some(app) = app {
+            a class="button" href=(app.capabilities.checkout_url(&receipt.payment)) {
+                (language.pick("Lanjutkan pembayaran", "Continue to payment"))
+            }
         }
     };
     (title, Mood::Neutral, body, None)

@@ -8,7 +8,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST, REFERRER_POLICY};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -36,11 +36,12 @@ pub(super) async fn frame(State(app): State<Arc<App>>, request: Request, next: N
     .await
 }
 
-/// For what is not framed: only the header that forbids guessing at content.
-pub(super) async fn plain(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    response.headers_mut().insert(NOSNIFF.0, NOSNIFF.1);
-    response
+/// For pages: one of the places for requests that are worked on.
+pub(super) async fn placed(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    match app.limits.place() {
+        Some(_place) => next.run(request).await,
+        None => Problem::new(Kind::Overloaded).into_response(),
+    }
 }
 
 /// The client's own id if it is a plain word, else a random one.
@@ -60,10 +61,6 @@ async fn bounded(app: &App, request: Request, next: Next) -> Response {
             .detail("Header Host harus ada satu.", "Exactly one Host header is required.")
             .into_response();
     }
-    // Turned away at once: a queue would only make everybody wait.
-    let Ok(_permit) = app.limits.in_flight.try_acquire() else {
-        return Problem::new(Kind::Overloaded).into_response();
-    };
     let work = AssertUnwindSafe(next.run(request)).catch_unwind();
     match tokio::time::timeout(app.limits.request_timeout, work).await {
         Ok(Ok(response)) => response,
@@ -100,6 +97,7 @@ fn finish(mut response: Response, language: Language, public_url: &str) -> Respo
     let headers = response.headers_mut();
     headers.insert(NOSNIFF.0, NOSNIFF.1);
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.entry(REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
     response
 }
 

@@ -35,6 +35,8 @@ pub(super) async fn admit(State(app): State<Arc<App>>, request: Request, next: N
         Ok(body) => body,
         Err(problem) => return problem.into_response(),
     };
+    // Only now: a body that arrives slowly must not take a place from those that are here.
+    let Some(_place) = app.limits.place() else { return Problem::new(Kind::Overloaded).into_response() };
     let user = match authenticate(&app, &parts.headers) {
         Ok(user) => user,
         Err(problem) => return problem.into_response(),

@@ -1,14 +1,13 @@
 //! Probes and metrics.
 
 use super::App;
+use super::problem::{Kind, Problem};
 use crate::telemetry::metrics::recorder;
 use axum::extract::State;
-use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
-use http::StatusCode;
 use http::header::CONTENT_TYPE;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// `/healthz`: the process lives. `/readyz`: it can take payments.
@@ -19,17 +18,16 @@ pub(super) fn router() -> Router<Arc<App>> {
 }
 
 /// `/metrics`, as Prometheus text.
-pub fn metrics_router<S: Clone + Send + Sync + 'static>() -> Router<S> {
+pub(super) fn metrics_router() -> Router<Arc<App>> {
     let text = async || ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], recorder().render());
     Router::new().route("/metrics", get(text))
 }
 
-async fn ready(State(app): State<Arc<App>>) -> impl IntoResponse {
-    match app.store.ready().await {
-        Ok(()) => (StatusCode::OK, Json(json!({ "status": "ready" }))),
-        Err(error) => {
-            tracing::warn!(%error, "Not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "database out of reach" })))
-        }
-    }
+async fn ready(State(app): State<Arc<App>>) -> Result<Json<Value>, Problem> {
+    // Whatever is wrong with the database: no payments can be taken right now.
+    app.store.ready().await.map_err(|error| {
+        tracing::warn!(%error, "Not ready");
+        Problem::new(Kind::DatabaseUnavailable)
+    })?;
+    Ok(Json(json!({ "status": "ready" })))
 }

@@ -22,12 +22,11 @@ mod view;
 mod webhook;
 
 pub use app::{App, Limits};
-pub use health::metrics_router;
 pub use openapi::document as openapi_document;
 pub use problem::Kind as ProblemKind;
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post, put};
 use problem::{Kind, Problem};
 use std::sync::Arc;
@@ -46,24 +45,20 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/problems/{name}", get(problem_pages::problem_page))
         .route("/", get(assets::index))
         .route("/assets/{*path}", get(assets::asset))
-        .route("/pages/sekali.css", get(page::stylesheet));
+        .route("/pages/sekali.css", get(page::stylesheet))
+        .route_layer(from_fn_with_state(app.clone(), frame::placed));
     let machines = Router::new()
         .route("/webhooks/stripe", post(webhook::stripe))
         .route("/openapi.json", get(openapi::openapi_json));
-    let mut all = api.merge(pages).merge(machines);
+    let mut all = api.merge(pages).merge(machines).merge(health::router());
+    if app.serves_metrics {
+        all = all.merge(health::metrics_router());
+    }
     if app.demo.is_some() {
         all = all.route("/demo/consultation", post(demo::new_consultation));
     }
-    let framed = all
-        .method_not_allowed_fallback(async || Problem::new(Kind::MethodNotAllowed))
-        .fallback(async || Problem::new(Kind::NotFound))
-        .layer(from_fn_with_state(app.clone(), frame::frame));
-    // Neither probes nor the simulator of Stripe count as work of the service: they are not shed.
-    let mut outside = health::router();
-    if app.serves_metrics {
-        outside = outside.merge(metrics_router());
-    }
-    let mut whole = framed.merge(outside.layer(from_fn(frame::plain)));
+    let mut whole = framed(all, &app);
+    // The simulator answers in Stripe's shapes, not in ours.
     if let Some(simulator) = app.simulator.clone() {
         whole = whole.nest_service("/stripe-simulator", simulator);
     }
@@ -71,4 +66,16 @@ pub fn router(app: Arc<App>) -> Router {
         whole = whole.layer(frame::cors(&app.cors_origins));
     }
     whole.with_state(app)
+}
+
+/// Probes and metrics alone, for an address of their own.
+pub fn machines_router(app: Arc<App>) -> Router {
+    framed(health::router().merge(health::metrics_router()), &app).with_state(app)
+}
+
+fn framed(routes: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<App>> {
+    routes
+        .method_not_allowed_fallback(async || Problem::new(Kind::MethodNotAllowed))
+        .fallback(async || Problem::new(Kind::NotFound))
+        .layer(from_fn_with_state(app.clone(), frame::frame))
 }

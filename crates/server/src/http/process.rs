@@ -37,6 +37,9 @@ pub(super) async fn process(
     else {
         return Ok(stranger(&app, language));
     };
+    let Ok(_place) = app.limits.at_stripe.try_acquire() else {
+        return Ok(waiting_for_stripe(&app, language));
+    };
     let (checkout, payment) = (app.checkout.clone(), receipt.payment.id);
     let way = uncancelled(async move { checkout.proceed(payment, language.code()).await }).await??;
     let mut response = match way {

@@ -79,7 +79,7 @@ pub(super) async fn put_consultation(
     }
     let id = id.parse().ok().filter(|id| *id > 0).map(ConsultationId);
     let id = id.ok_or_else(|| Problem::new(Kind::ConsultationNotFound))?;
-    let wish = read(&fields)?;
+    let wish = read(&fields, app.pay.pricing.default_currency)?;
     let (store, at) = (app.store.clone(), app.clock.now().whole_second());
     let put = async move { store.put_consultation(id, wish.patient, wish.fee, wish.tax_exempt, at).await };
     match uncancelled(put).await?? {
@@ -95,11 +95,11 @@ struct Wish {
     tax_exempt: Option<bool>,
 }
 
-fn read(fields: &Fields) -> Result<Wish, Problem> {
+fn read(fields: &Fields, default_currency: Currency) -> Result<Wish, Problem> {
     let mut check = Check::default();
     let patient = check.id(fields, "patient_id");
     let amount = check.amount(fields, "fee");
-    let currency = currency(&mut check, fields);
+    let currency = currency(&mut check, fields, default_currency);
     let fee = amount.zip(currency).and_then(|(amount, currency)| {
         let fee = Money::from_decimal(amount, currency).ok();
         if fee.is_none() {
@@ -120,9 +120,9 @@ fn read(fields: &Fields) -> Result<Wish, Problem> {
     Ok(Wish { patient: UserId(patient), fee, tax_exempt: tax_exempt.and_then(Result::ok) })
 }
 
-fn currency(check: &mut Check, fields: &Fields) -> Option<Currency> {
+fn currency(check: &mut Check, fields: &Fields, default: Currency) -> Option<Currency> {
     if fields.get("currency").is_none() {
-        return Some(Currency::PHP);
+        return Some(default);
     }
     let code = check.text(fields, "currency")?;
     let currency = Currency::from_code(&code);

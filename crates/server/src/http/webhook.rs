@@ -16,6 +16,7 @@ const LARGEST_EVENT: usize = 256 * 1024;
 pub(super) async fn stripe(State(app): State<Arc<App>>, request: Request) -> Result<Json<Value>, Problem> {
     let (parts, body) = request.into_parts();
     let body = read_bounded(&app, &parts.headers, body, LARGEST_EVENT).await?;
+    let Some(_place) = app.limits.place() else { return Err(Problem::new(Kind::Overloaded)) };
     let signature =
         parts.headers.get("stripe-signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let (inbox, signature) = (app.inbox.clone(), signature.to_owned());

@@ -1,6 +1,6 @@
 //! For machines: probes, metrics, the API's description (contract, part 10; issue 3, parts 3 and 6).
 
-use crate::support::client::split;
+use crate::support::client::{Request, split};
 use crate::support::{Backend, Site, body};
 use serde_json::Value;
 
@@ -11,7 +11,8 @@ async fn probes() {
     assert_eq!(site.get("/readyz").send().await.status, 200);
     // A table that is gone is no database to take payments with.
     site.database.execute("ALTER TABLE sekali_migrations RENAME TO elsewhere").await.unwrap();
-    assert_eq!(site.get("/readyz").send().await.status, 503);
+    site.get("/readyz").send().await.problem(503, "database-unavailable");
+    Request::new(site.address, "POST", "/healthz").send().await.problem(405, "method-not-allowed");
     assert_eq!(site.get("/healthz").send().await.status, 200);
 }
 

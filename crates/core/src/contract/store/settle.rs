@@ -195,8 +195,15 @@ pub async fn money_that_does_not_match_is_kept_for_the_operator(database: &dyn T
         let session = intend(store, &receipt).await;
         let before = now(store, &receipt).await;
         let news = paid_with(session, &intent_of(session), amount);
-        assert_eq!(settle(store, &news).await, SettleOutcome::Surplus(before.clone()), "{amount:?}");
-        assert_eq!(now(store, &receipt).await, before, "the payment is as it was");
+        let mut waits = before.clone();
+        waits.payment.submitted = true;
+        assert_eq!(settle(store, &news).await, SettleOutcome::Surplus(waits.clone()), "{amount:?}");
+        assert_eq!(
+            now(store, &receipt).await,
+            waits,
+            "the payment is as it was, but nobody is sent to pay again"
+        );
+        assert!(!waits.payment.can_be_paid());
         assert_eq!(session_state(store, session).await, SessionState::Complete);
         let sql = format!(
             "SELECT amount_minor, currency, disposition FROM captures WHERE payment_id = {}",
@@ -211,8 +218,28 @@ pub async fn money_that_does_not_match_is_kept_for_the_operator(database: &dyn T
         );
         let new = NewSession { id: Uuid::from_u128(1), request: String::new(), at: later(90) };
         let outcome = store.intend_session(receipt.payment.id, &new).await.unwrap();
-        assert_eq!(outcome, OpenOutcome::NotPayable(before), "no second charge before the case is settled");
+        assert_eq!(outcome, OpenOutcome::NotPayable(waits), "no second charge before the case is settled");
     }
+}
+
+pub async fn a_refused_session_fails_its_payment_unless_stripe_has_made_it(database: &dyn TestDatabase) {
+    let store = &*migrated(database).await;
+    let receipt = paying(store, 5, 1, "k").await;
+    let session = intend(store, &receipt).await;
+    let refused = Settlement::Refused { session, at: later(60) };
+    let SettleOutcome::Changed(failed) = settle(store, &refused).await else { panic!("it fails") };
+    assert_eq!((failed.payment.status, failed.payment.submitted), (Status::Failed, false));
+    assert_eq!((failed.payment.updated_at, failed.invoice.status), (later(60), InvoiceStatus::Void));
+    assert_eq!(session_state(store, session).await, SessionState::Expired);
+    assert_eq!(settle(store, &refused).await, SettleOutcome::Unchanged(failed), "asked again");
+
+    let again = made(create(store, &wish(5, 1, "new")).await);
+    let session = intend(store, &again).await;
+    store.session_opened(session, &gateway_id(session), later(61)).await.unwrap();
+    let open = now(store, &again).await;
+    let refused = Settlement::Refused { session, at: later(62) };
+    assert_eq!(settle(store, &refused).await, SettleOutcome::Unchanged(open), "it can be paid");
+    assert_eq!(session_state(store, session).await, SessionState::Open);
 }
 
 pub async fn money_after_the_end_is_surplus_and_touches_no_other_payment(database: &dyn TestDatabase) {

@@ -37,7 +37,7 @@ async fn a_write_that_lost_is_done_again_as_it_was() {
 async fn after_three_attempts_nothing_is_cached_and_the_lock_is_released() {
     for error in [conflict(), unclear()] {
         let stage = Stage::set().await;
-        (0..3).for_each(|_| stage.store.creates.push(Fault::Fails(error.clone())));
+        stage.store.creates.extend((0..3).map(|_| Fault::Fails(error.clone())));
         let answer = stage.pay().pay(&press("k")).await;
 
         assert_eq!(answer, Err(PayError::Store(error)));
@@ -66,7 +66,7 @@ async fn a_commit_that_was_unclear_but_happened_is_recognised_as_ours() {
 #[tokio::test]
 async fn a_commit_that_stayed_unclear_is_found_by_the_next_press() {
     let stage = Stage::set().await;
-    (0..3).for_each(|_| stage.store.creates.push(Fault::AnswerLost(unclear())));
+    stage.store.creates.extend((0..3).map(|_| Fault::AnswerLost(unclear())));
     let answer = stage.pay().pay(&press("k")).await;
     assert_eq!(answer, Err(PayError::Store(unclear())));
     assert!(stage.journal.remembered().is_empty(), "nothing is promised that is not known");

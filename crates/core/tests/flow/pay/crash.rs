@@ -5,6 +5,7 @@ use crate::support::{Stage, created, duplicate, press};
 use sekali_core::flow::pay::Caught;
 use sekali_core::ports::Point;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Presses in a process that dies at the point.
 async fn press_and_die(stage: &Stage, point: Point) {
@@ -53,6 +54,6 @@ async fn the_lock_of_the_dead_holds_nobody_longer_than_its_five_seconds() {
     let stage = Stage::set().await;
     press_and_die(&stage, Point::Locked).await;
     created(stage.pay().pay(&press("other")).await);
-    let waited: std::time::Duration = stage.journal.pauses().iter().sum();
+    let waited: Duration = stage.journal.pauses().iter().sum();
     assert!(waited.as_millis() >= 5000 && waited.as_millis() < 5040, "{waited:?}");
 }

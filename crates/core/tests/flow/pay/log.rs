@@ -4,13 +4,16 @@ use crate::support::log::{Line, Log};
 use crate::support::{PATIENT, Stage, created, decimal, duplicate, money, press};
 use sekali_core::domain::ConsultationId;
 use sekali_core::flow::pay::PayRequest;
-use sekali_core::ports::LockAttempt;
-use sekali_core::ports::LockToken;
+use sekali_core::ports::{LockAttempt, LockToken};
 use tracing::Level;
 
 fn processing(consultation: &str, amount: &str) -> Line {
-    let fields =
-        [("user_id", "1"), ("consultation_id", consultation), ("amount", amount), ("payment_method", "stripe")];
+    let fields = [
+        ("user_id", "1"),
+        ("consultation_id", consultation),
+        ("amount", amount),
+        ("payment_method", "stripe"),
+    ];
     Line::new(Level::INFO, "Payment: Processing payment", &fields)
 }
 
@@ -88,4 +91,16 @@ async fn an_amount_is_logged_as_exactly_as_it_came() {
     let request = PayRequest { consultation: ConsultationId(6), amount: decimal("5000.125"), ..press("k") };
     created(stage.pay().pay(&request).await);
     assert_eq!(log.lines()[0], processing("6", "5000.125"));
+}
+
+#[tokio::test]
+async fn a_lock_that_expired_under_its_holder() {
+    let stage = Stage::set().await;
+    // Taken, and gone before it is given back.
+    stage.coordination.attempts.push(LockAttempt::Acquired);
+    let log = Log::listen();
+    created(stage.pay().pay(&press("k")).await);
+    let lost = "Lock had expired before it was released";
+    assert_eq!(log.lines()[4], Line::new(Level::WARN, lost, &[("lock_key", "payment:lock:5:1")]));
+    assert_eq!(log.count("Lock released"), 0);
 }

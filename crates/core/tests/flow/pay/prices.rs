@@ -1,10 +1,10 @@
 //! The price is the consultation's, whatever was assumed at first.
 
 use crate::support::script::Fault;
-use crate::support::{PATIENT, Stage, created, decimal, money, press};
+use crate::support::{CONSULTATION, PATIENT, Stage, created, decimal, money, press};
 use sekali_core::domain::{Consultation, ConsultationId, Money, Terms};
 use sekali_core::flow::pay::{PayError, PayRequest};
-use sekali_core::ports::{CreateOutcome, StoreError};
+use sekali_core::ports::{CreateOutcome, NewPayment, StoreError};
 
 const OTHER: ConsultationId = ConsultationId(6);
 
@@ -77,7 +77,7 @@ async fn terms_that_change_once_more_are_followed() {
     let fee = money("5000", "PHP");
     stage.store.creates.push(other_terms(fee, true));
     created(stage.pay().pay(&press("k")).await);
-    let exempt = |new: &sekali_core::ports::NewPayment| new.terms.tax_exempt;
+    let exempt = |new: &NewPayment| new.terms.tax_exempt;
     let tried: Vec<_> = stage.journal.creates().iter().map(exempt).collect();
     assert_eq!(tried, [false, true, false], "as assumed, as told, as it is");
     assert_eq!(stage.count("tax_records").await, 2);
@@ -100,6 +100,6 @@ async fn terms_that_keep_changing_come_to_an_end() {
 
 fn other_terms(fee: Money, tax_exempt: bool) -> Fault<Vec<CreateOutcome>> {
     let terms = Terms { fee, tax_exempt };
-    let consultation = Consultation { id: crate::support::CONSULTATION, patient: PATIENT, terms };
+    let consultation = Consultation { id: CONSULTATION, patient: PATIENT, terms };
     Fault::Answers(vec![CreateOutcome::OtherTerms(consultation)])
 }

@@ -1,7 +1,7 @@
 //! Who gets no payment, and that nothing is left behind.
 
 use crate::support::script::Fault;
-use crate::support::{CONSULTATION, PATIENT, Stage, money, press};
+use crate::support::{CONSULTATION, PATIENT, Stage, created, money, press};
 use sekali_core::domain::{ConsultationId, Role, User, UserId};
 use sekali_core::flow::pay::{PayError, PayRequest};
 use sekali_core::ports::{CreateOutcome, StoreError};
@@ -68,6 +68,6 @@ async fn what_was_refused_does_not_occupy_the_key() {
     stage.pay().pay(&press("k")).await.unwrap_err();
 
     assert!(stage.journal.remembered().is_empty());
-    let receipt = crate::support::created(stage.pay().pay(&press("k")).await);
+    let receipt = created(stage.pay().pay(&press("k")).await);
     assert_eq!(receipt.payment.consultation, CONSULTATION);
 }

@@ -20,7 +20,7 @@ async fn a_waiter_is_answered_from_the_cache_meanwhile() {
     let stage = Stage::set().await;
     let (token, found) = worked_on(&stage).await;
     stage.coordination.hold_for_ever(token);
-    [None, None, None, Some(found.clone())].into_iter().for_each(|look| stage.coordination.lookups.push(look));
+    stage.coordination.lookups.extend([None, None, None, Some(found.clone())]);
     let sent = stage.statements();
     let answer = duplicate(stage.pay().pay(&press("k")).await);
 
@@ -36,7 +36,7 @@ async fn an_answer_between_the_last_look_and_the_lock_is_not_missed() {
     let stage = Stage::set().await;
     let (token, found) = worked_on(&stage).await;
     stage.coordination.attempts.push(LockAttempt::Held(token));
-    [None, None, Some(found)].into_iter().for_each(|look| stage.coordination.lookups.push(look));
+    stage.coordination.lookups.extend([None, None, Some(found)]);
     let answer = duplicate(stage.pay().pay(&press("k")).await);
 
     assert_eq!(answer.caught, Caught::Lock);
@@ -50,7 +50,7 @@ async fn a_key_found_to_stand_for_another_request_gives_the_lock_back() {
     let stage = Stage::set().await;
     let (token, found) = worked_on(&stage).await;
     stage.coordination.attempts.push(LockAttempt::Held(token));
-    [None, None, Some(found)].into_iter().for_each(|look| stage.coordination.lookups.push(look));
+    stage.coordination.lookups.extend([None, None, Some(found)]);
     let other = PayRequest { amount: decimal("1"), ..press("k") };
 
     assert_eq!(stage.pay().pay(&other).await, Err(PayError::KeyReused));
@@ -64,7 +64,17 @@ async fn a_waiter_whose_turn_comes_goes_on() {
     created(stage.pay().pay(&press("k")).await);
     assert_eq!(
         stage.journal.names(),
-        ["lookup", "try_acquire", "sleep", "lookup", "try_acquire", "lookup", "create", "remember", "release"]
+        [
+            "lookup",
+            "try_acquire",
+            "sleep",
+            "lookup",
+            "try_acquire",
+            "lookup",
+            "create",
+            "remember",
+            "release"
+        ]
     );
 }
 

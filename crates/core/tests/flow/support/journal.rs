@@ -89,15 +89,19 @@ impl Journal {
     }
 
     pub(crate) fn acquired_with(&self) -> Vec<(LockName, LockToken)> {
-        self.pick(|call| {
-            if let Call::TryAcquire(name, token) = call { Some((*name, token.clone())) } else { None }
-        })
+        self.pick(
+            |call| {
+                if let Call::TryAcquire(name, token) = call { Some((*name, token.clone())) } else { None }
+            },
+        )
     }
 
     pub(crate) fn released_with(&self) -> Vec<(LockName, LockToken)> {
-        self.pick(|call| {
-            if let Call::Release(name, token) = call { Some((*name, token.clone())) } else { None }
-        })
+        self.pick(
+            |call| {
+                if let Call::Release(name, token) = call { Some((*name, token.clone())) } else { None }
+            },
+        )
     }
 
     /// What was put into the cache, and for which user and key.

@@ -20,7 +20,9 @@ use sekali_core::flow::checkout::{Checkout, CheckoutRules, Way};
 use sekali_core::flow::inbox::Inbox;
 use sekali_core::flow::pay::{Answer, Duplicate, Pay, PayError, PayRequest, Pricing, Twin};
 use sekali_core::flow::settle::Settle;
-use sekali_core::ports::{AuditStore, Clock, ConsultationStore, PaymentStore, Probe, SchemaStore};
+use sekali_core::ports::{
+    AuditStore, CheckoutStore, Clock, ConsultationStore, PaymentStore, Probe, SchemaStore,
+};
 use sekali_store_sqlite::SqliteStore;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -76,7 +78,13 @@ impl Stage {
     }
 
     /// The host application puts a consultation.
-    pub(crate) async fn consult(&self, id: ConsultationId, patient: UserId, fee: Money, exempt: Option<bool>) {
+    pub(crate) async fn consult(
+        &self,
+        id: ConsultationId,
+        patient: UserId,
+        fee: Money,
+        exempt: Option<bool>,
+    ) {
         self.sqlite.put_consultation(id, patient, fee, exempt, self.clock.now()).await.unwrap();
     }
 
@@ -139,11 +147,8 @@ impl Stage {
         let receipt = self.paying(name).await;
         let way = self.checkout().proceed(receipt.payment.id, "id").await.unwrap();
         assert!(matches!(way, Way::ToStripe(_)), "{way:?}");
-        let row = self.rows(&format!(
-            "SELECT gateway_id FROM checkout_sessions WHERE payment_id = {} AND state = 'open'",
-            receipt.payment.id
-        ));
-        let session = row.await.remove(0);
+        let latest = self.sqlite.latest_session(receipt.payment.id).await.unwrap().unwrap();
+        let session = latest.gateway_id.unwrap();
         self.journal.clear();
         (receipt, session)
     }
@@ -151,6 +156,17 @@ impl Stage {
     /// Stripe sends a webhook; whether it is a new one.
     pub(crate) async fn webhook(&self, event: &str, kind: &str, object: &str) -> bool {
         self.inbox().receive(format!("{event} {kind} {object}").as_bytes(), SIGNED).await.unwrap()
+    }
+
+    /// A worker works off what is due; how many events that were.
+    pub(crate) async fn work(&self) -> usize {
+        let mut worked = 0;
+        loop {
+            match self.inbox().work().await.unwrap() {
+                0 => return worked,
+                taken => worked += taken,
+            }
+        }
     }
 
     /// The payment as the database has it.

@@ -19,6 +19,10 @@ impl<T> Queue<T> {
         self.0.lock().unwrap().push_back(next);
     }
 
+    pub(crate) fn extend(&self, next: impl IntoIterator<Item = T>) {
+        self.0.lock().unwrap().extend(next);
+    }
+
     pub(crate) fn pop(&self) -> Option<T> {
         self.0.lock().unwrap().pop_front()
     }

@@ -47,7 +47,9 @@ impl WatchedStore {
 #[async_trait]
 impl PaymentStore for WatchedStore {
     async fn create_payments(&self, batch: &[NewPayment]) -> Result<Vec<CreateOutcome>, StoreError> {
-        batch.iter().for_each(|new| self.journal.note(Call::Create(new.clone())));
+        for new in batch {
+            self.journal.note(Call::Create(new.clone()));
+        }
         self.creates.or(self.sqlite.create_payments(batch)).await
     }
 

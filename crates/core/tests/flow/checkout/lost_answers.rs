@@ -1,0 +1,127 @@
+//! Nobody knows whether Stripe has made the session: the committed request is repeated, byte for byte.
+
+use crate::support::Stage;
+use crate::support::script::Fault;
+use crate::support::stripe::Creating;
+use sekali_core::domain::{Receipt, SessionState, Status};
+use sekali_core::flow::checkout::{Checkout, CheckoutRules, Way};
+use sekali_core::ports::{GatewayError, StoreError};
+use std::time::Duration;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// A payment whose first visit got no answer from Stripe.
+async fn unanswered(stage: &Stage, creating: Creating) -> Receipt {
+    let receipt = stage.paying("k").await;
+    stage.stripe.creating.push(creating);
+    let way = stage.checkout().proceed(receipt.payment.id, "id").await.unwrap();
+    let Way::Later(waiting) = way else { panic!("Later was expected, but: {way:?}") };
+    assert_eq!(waiting.payment.status, Status::Processing);
+    assert!(waiting.payment.can_be_paid(), "the patient keeps the way to pay");
+    waiting
+}
+
+#[tokio::test]
+async fn the_next_visit_sends_the_same_bytes_and_looks_the_session_up() {
+    let stage = Stage::set().await;
+    let receipt = unanswered(&stage, Creating::AnswerLost).await;
+    stage.clock.advance(HOUR);
+    let rules = CheckoutRules { public_url: "https://new.test".into(), expires_in: HOUR };
+    let changed = Checkout { rules, ..stage.checkout() };
+    let way = changed.proceed(receipt.payment.id, "en").await.unwrap();
+
+    let session = stage.stripe.only_session();
+    assert_eq!(way, Way::ToStripe(session.url.unwrap()));
+    let [first, again] = stage.stripe.sent().try_into().unwrap();
+    assert_eq!(first, again, "whatever the settings say now");
+    assert_eq!(stage.stripe.asked(), [session.id]);
+    assert_eq!(stage.rows("SELECT state FROM checkout_sessions").await, ["open"]);
+}
+
+#[tokio::test]
+async fn a_call_that_never_arrived_is_made_by_the_repeat() {
+    let stage = Stage::set().await;
+    let lost = GatewayError::Unknown("no connection".into());
+    let receipt = unanswered(&stage, Creating::Fails(lost)).await;
+    assert_eq!(stage.stripe.sessions(), []);
+
+    let way = stage.checkout().proceed(receipt.payment.id, "id").await.unwrap();
+    assert_eq!(way, Way::ToStripe(stage.stripe.only_session().url.unwrap()));
+}
+
+#[tokio::test]
+async fn the_replayed_answer_is_an_old_picture_and_not_believed() {
+    let stage = Stage::set().await;
+    let receipt = unanswered(&stage, Creating::AnswerLost).await;
+    // The patient has paid in a window that was still open; the replay says "open" for ever.
+    stage.stripe.pay(&stage.stripe.only_session().id);
+    let way = stage.checkout().proceed(receipt.payment.id, "id").await.unwrap();
+
+    let Way::Stands(paid) = way else { panic!("Stands was expected, but: {way:?}") };
+    assert_eq!(paid.payment.status, Status::Completed);
+    stage.assert_sound(None).await;
+}
+
+#[tokio::test]
+async fn a_request_that_stripe_may_have_forgotten_is_not_repeated() {
+    let stage = Stage::set().await;
+    let receipt = unanswered(&stage, Creating::AnswerLost).await;
+    stage.clock.advance(23 * HOUR + Duration::from_secs(1));
+    let way = stage.checkout().proceed(receipt.payment.id, "id").await.unwrap();
+
+    assert!(matches!(way, Way::Later(_)), "{way:?}");
+    assert_eq!(stage.stripe.sent().len(), 1);
+    assert_eq!(stage.rows("SELECT state FROM checkout_sessions").await, ["creating"]);
+}
+
+#[tokio::test]
+async fn up_to_then_it_is_repeated() {
+    let stage = Stage::set().await;
+    let receipt = unanswered(&stage, Creating::AnswerLost).await;
+    stage.clock.advance(23 * HOUR);
+    let way = stage.checkout().proceed(receipt.payment.id, "id").await.unwrap();
+    assert!(matches!(way, Way::ToStripe(_)), "{way:?}");
+}
+
+#[tokio::test]
+async fn without_an_answer_about_an_open_session_nobody_is_sent_there() {
+    let stage = Stage::set().await;
+    let (receipt, _) = stage.at_stripe("k").await;
+    for error in [GatewayError::Unknown("503".into()), GatewayError::NotFound] {
+        stage.stripe.answers.push(Err(error));
+        let way = stage.checkout().proceed(receipt.payment.id, "id").await.unwrap();
+        assert!(matches!(way, Way::Later(_)), "{way:?}");
+    }
+    assert_eq!(stage.stripe.sent().len(), 1);
+    assert_eq!(stage.stored(&receipt).await.payment.status, Status::Processing);
+}
+
+#[tokio::test]
+async fn an_intent_whose_commit_was_unclear_is_found_again() {
+    let faults = [
+        Fault::AnswerLost(StoreError::Unclear("connection reset during COMMIT".into())),
+        Fault::Fails(StoreError::Conflict("deadlock detected".into())),
+    ];
+    for fault in faults {
+        let stage = Stage::set().await;
+        let receipt = stage.paying("k").await;
+        stage.store.intends.push(fault);
+        let way = stage.checkout().proceed(receipt.payment.id, "id").await.unwrap();
+
+        assert_eq!(way, Way::ToStripe(stage.stripe.only_session().url.unwrap()));
+        assert_eq!(stage.count("checkout_sessions").await, 1);
+        let [row] = stage.stripe.rows().try_into().unwrap();
+        assert_eq!(row.unwrap().state, SessionState::Creating);
+    }
+}
+
+#[tokio::test]
+async fn an_intent_that_cannot_be_committed_calls_nobody() {
+    let stage = Stage::set().await;
+    let receipt = stage.paying("k").await;
+    let down = StoreError::Unavailable("no route".into());
+    stage.store.intends.push(Fault::Fails(down.clone()));
+    assert_eq!(stage.checkout().proceed(receipt.payment.id, "id").await, Err(down));
+    assert_eq!(stage.stripe.sent(), []);
+    assert_eq!(stage.stored(&receipt).await, receipt);
+}
