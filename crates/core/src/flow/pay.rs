@@ -120,7 +120,7 @@ pub enum PayError {
     /// The amount is not the consultation's fee, or no amount in its currency.
     #[error("the amount is not the fee")]
     NotTheFee {
-        /// The consultation's currency: tells "too many decimals" from "not the fee".
+        /// The consultation's currency, which the caller may have taken for another.
         currency: Currency,
     },
     /// The consultation's record names no proper price.

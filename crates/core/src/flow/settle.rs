@@ -197,11 +197,17 @@ fn log_outcome(receipt: &Receipt, settlement: &Settlement) {
     );
 }
 
+/// With Stripe's name for the money: the operator finds it there by that.
 fn log_surplus(receipt: &Receipt, settlement: &Settlement) {
     metrics::counter!("sekali_surplus_captures_total").increment(1);
+    let intent = match settlement {
+        Settlement::Paid { payment_intent, .. } => Some(payment_intent.as_str()),
+        _ => None,
+    };
     tracing::error!(
         payment_id = receipt.payment.id.0,
         checkout_session = %settlement.session(),
+        payment_intent = intent,
         "Payment: Money was captured that settles no payment; an operator must look at it"
     );
 }

@@ -369,11 +369,11 @@ impl From<PayError> for Problem {
             ),
             PayError::NoConsultation => Self::new(Kind::ConsultationNotFound),
             PayError::Forbidden => Self::new(Kind::Forbidden),
-            PayError::NotTheFee { .. } => Self::field(
+            PayError::NotTheFee { currency } => Self::field(
                 Kind::InvalidFields,
                 "amount",
-                "Jumlah tidak sama dengan biaya konsultasi.",
-                "The amount is not the consultation's fee.",
+                format!("Jumlah tidak sama dengan biaya konsultasi dalam {currency}."),
+                format!("The amount is not the consultation's fee in {currency}."),
             ),
             PayError::Unpriced(why) => {
                 tracing::error!(%why, "Consultation without a proper price");

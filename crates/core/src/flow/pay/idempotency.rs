@@ -19,7 +19,7 @@ impl Pay {
         };
         metrics::counter!("sekali_cache_lookups_total", "result" => result).increment(1);
         match found {
-            Ok(Some(found)) => self.answer_from(request, found, caught).await.map(Some),
+            Ok(Some(found)) => self.answer_from(request, found, caught).await,
             Ok(None) | Err(_) => Ok(None),
         }
     }
@@ -29,7 +29,7 @@ impl Pay {
         request: &PayRequest,
         found: Lookup,
         caught: Caught,
-    ) -> Result<Duplicate, PayError> {
+    ) -> Result<Option<Duplicate>, PayError> {
         let Lookup { cached, current } = found;
         if cached.fingerprint != request.fingerprint() {
             return Err(PayError::KeyReused);
@@ -42,18 +42,15 @@ impl Pay {
             payment_id = cached.receipt.payment.id.0,
             "Payment: Returning cached response"
         );
-        Ok(Duplicate { same_key: true, receipt: cached.receipt, status, can_be_paid, caught })
+        Ok(Some(Duplicate { same_key: true, receipt: cached.receipt, status, can_be_paid, caught }))
     }
 
-    /// The payment's status is changing this moment: only the database knows it.
-    async fn answer_as_it_changes(&self, cached: CachedPayment) -> Result<Duplicate, PayError> {
-        let id = cached.receipt.payment.id;
-        let Some(receipt) = self.store.payment(id).await? else {
-            return Err(
-                crate::ports::StoreError::Broken(format!("payment {id} is cached but not stored")).into()
-            );
-        };
-        Ok(Duplicate::of_key(receipt))
+    /// The payment's status is changing this moment: only the database knows it. One that the database does
+    /// not have (it was restored from a backup) is a miss.
+    async fn answer_as_it_changes(&self, cached: CachedPayment) -> Result<Option<Duplicate>, PayError> {
+        let receipt = self.store.payment(cached.receipt.payment.id).await?;
+        let same = receipt.filter(|receipt| receipt.payment.reference == cached.receipt.payment.reference);
+        Ok(same.map(Duplicate::of_key))
     }
 
     /// Keeps what the key has made. A failure costs nothing but speed: the payment is committed.

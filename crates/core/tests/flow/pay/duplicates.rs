@@ -67,6 +67,19 @@ async fn a_changing_status_that_cannot_be_asked_is_an_error_and_no_guess() {
 }
 
 #[tokio::test]
+async fn a_cached_payment_that_a_restored_database_does_not_have_is_a_miss() {
+    let stage = Stage::set().await;
+    let receipt = stage.paying("k").await;
+    stage.coordination.changing(receipt.payment.id).await.unwrap();
+    stage.store.payments.push(Fault::Answers(None));
+    stage.journal.clear();
+    // Here the key itself is still known; what counts is that the flow went on to ask for it.
+    let again = duplicate(stage.pay().pay(&press("k")).await);
+    assert_eq!(again.caught, Caught::Database);
+    assert_eq!(stage.journal.names()[..4], ["lookup", "payment", "try_acquire", "create"]);
+}
+
+#[tokio::test]
 async fn a_key_that_only_the_database_knows_is_cached_again() {
     let stage = Stage::set().await;
     let receipt = stage.paying("k").await;
