@@ -18,6 +18,7 @@ use sha2::Sha256;
 use std::fmt::Write;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 /// The contract's.
@@ -51,6 +52,38 @@ async fn bodies_that_never_arrive_take_nobodys_place() {
     let page = server.connect().call(&Request::get("/")).await.expect("an answer");
     assert_eq!(page.status, 200);
     println!("{} half requests, 4 places: 201 and 200", slow.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_when_every_place_is_taken_is_turned_away_at_once() {
+    let database = Database::postgres();
+    let server = server(&database, &[("SEKALI_MAX_IN_FLIGHT", "4")]).await;
+    database.seed(8, |id| id).await;
+    let hold = database.hold(8).await;
+    let press = |id: i64| Press::own(id, format!("full-{id}"));
+    let mut presses = JoinSet::new();
+    for id in 1..=8 {
+        let mut connection = server.connect();
+        presses.spawn(async move { (id, connection.call(&press(id).request()).await.expect("an answer")) });
+    }
+    let mut turned_away = Vec::new();
+    for _ in 0..4 {
+        let (id, answer) = presses.join_next().await.expect("a press").expect("a task");
+        assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")), "{}", answer.body);
+        assert!(answer.body.contains("/problems/overloaded"), "{}", answer.body);
+        turned_away.push(id);
+    }
+    assert_eq!(server.connect().call(&Request::get("/healthz")).await.expect("an answer").status, 200);
+    hold.let_go().await;
+    while let Some(press) = presses.join_next().await {
+        let (_, answer) = press.expect("a task");
+        assert_eq!(answer.status, 201, "{}", answer.body);
+    }
+    for id in turned_away {
+        let again = server.connect().call(&press(id).request()).await.expect("an answer");
+        assert_eq!(again.status, 201, "nothing was remembered of it: {}", again.body);
+    }
+    println!("4 places, 8 presses: {:?}", database.holds(8).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
