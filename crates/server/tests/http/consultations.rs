@@ -114,3 +114,13 @@ async fn every_failing_field_is_named() {
     put(&site, "5", &" ".repeat(20_000)).await.problem(413, "body-too-large");
     assert_eq!(site.count("konsultasis").await, 0);
 }
+
+#[tokio::test]
+async fn without_a_currency_it_has_the_configured_one() {
+    let site = Site::with(Backend::SqliteMemory, &[("SEKALI_DEFAULT_CURRENCY", "JPY")]).await;
+    let put = put(&site, "5", r#"{"patient_id": 1, "fee": 7000}"#).await;
+    assert_eq!(
+        (&put.json()["data"]["currency"], &put.json()["data"]["fee"]),
+        (&json!("JPY"), &json!("7000"))
+    );
+}

@@ -300,3 +300,22 @@ async fn the_callback_proves_nothing() {
     let read = site.payment(1, payment).await;
     assert_eq!(read["payment"]["status"], Value::from("processing"));
 }
+
+#[tokio::test]
+async fn a_sessions_name_shows_how_it_stands_but_gives_no_right_to_pay() {
+    let site = Site::new().await;
+    site.pesos(5, 1).await;
+    let (payment, first) = site.paid_for(1, 5, "k").await;
+    let stripe = site.process(&way(&first)).await;
+    let session = stripe.rsplit('/').next().unwrap();
+    let page = site.get(&format!("/payment/{payment}/callback?session_id={session}")).send().await;
+    assert_eq!((page.status, page.text().contains("Belum dibayar")), (200, true), "{}", page.text());
+    assert!(!page.text().contains("token="), "{}", page.text());
+}
+
+#[tokio::test]
+async fn an_error_on_the_way_tells_no_other_site_either() {
+    let site = Site::new().await;
+    let error = Request::new(site.address, "POST", "/payment/1/process").send().await;
+    assert_eq!((error.status, error.header("referrer-policy")), (405, Some("no-referrer")));
+}
