@@ -2,17 +2,21 @@
 //! runs in one write transaction, so that of two submits of one page the second finds what the first one did.
 
 use crate::failure::Failure;
-use crate::model::card::{self, Behaviour, Card, Decline, Payer, PaymentMethod};
+use crate::model::aftermath::Aftermath;
+use crate::model::card::{self, Behaviour};
 use crate::model::charge::Charge;
+use crate::model::method::{Decline, Details, Payer, PaymentMethod};
 use crate::model::payment_intent::{IntentStatus, PaymentError, PaymentIntent};
 use crate::model::session::{Challenge, Session, SessionStatus};
 use crate::storage::{StorageError, objects};
 use crate::work::Work;
+use crate::{bank, disputes};
 
 /// What the payer entered. It exists only while the request lasts.
 pub(crate) struct Entry {
-    pub(crate) card: Card,
+    pub(crate) details: Details,
     pub(crate) behaviour: Behaviour,
+    pub(crate) aftermath: Aftermath,
     pub(crate) payer: Payer,
 }
 
@@ -20,6 +24,8 @@ pub(crate) struct Entry {
 #[derive(Debug)]
 pub(crate) enum Outcome {
     Paid,
+    /// A bank has the payment; the session is complete, and unpaid so far.
+    Submitted,
     Declined {
         decline: Decline,
         /// None where the card was never charged.
@@ -33,7 +39,15 @@ pub(crate) enum Outcome {
     Refused,
 }
 
-/// Confirms an open session with a card.
+/// A payment method that is about to be charged.
+pub(crate) struct Attempt {
+    pub(crate) method: PaymentMethod,
+    pub(crate) aftermath: Aftermath,
+    /// Whether the payer passed a 3-D Secure challenge.
+    pub(crate) authenticated: bool,
+}
+
+/// Confirms an open session.
 pub(crate) fn pay(work: &mut Work<'_>, session: &mut Session, entry: Entry) -> Result<Outcome, Failure> {
     if !session.is_open() {
         return Ok(Outcome::Refused);
@@ -41,23 +55,34 @@ pub(crate) fn pay(work: &mut Work<'_>, session: &mut Session, entry: Entry) -> R
     let method = PaymentMethod {
         id: work.new_id("pm_1", 23),
         created: work.now(),
-        card: entry.card,
+        details: entry.details,
         payer: entry.payer,
     };
     session.payer = Some(method.payer.clone());
     session.challenge = None;
     let mut intent = open_intent(work, session)?;
     intent.payment_method = Some(method.clone());
+    let attempt = Attempt { method, aftermath: entry.aftermath, authenticated: false };
     match entry.behaviour {
-        Behaviour::Succeeds => charge(work, session, intent, method, false, None),
-        Behaviour::Declines(decline) => charge(work, session, intent, method, false, Some(decline)),
+        Behaviour::Succeeds => charge(work, session, intent, attempt, None),
+        Behaviour::Declines(decline) => charge(work, session, intent, attempt, Some(decline)),
+        Behaviour::Delayed(failure) => bank::submit(work, session, intent, attempt, failure),
         Behaviour::Challenges(then) => {
             let decline = match *then {
                 Behaviour::Declines(decline) => Some(decline),
-                Behaviour::Succeeds | Behaviour::Challenges(_) => None,
+                Behaviour::Succeeds | Behaviour::Challenges(_) | Behaviour::Delayed(_) => None,
             };
-            challenge(work, session, intent, method, decline)
+            challenge(work, session, intent, attempt.method, decline)
         }
+    }
+}
+
+/// Opens a session again that ran out, as if it had never: Stripe itself would not, but money that comes in
+/// through an old session is what tests have to see. The intent that ended with the session is left behind.
+pub(crate) fn reopen(session: &mut Session) {
+    if session.status == SessionStatus::Expired {
+        session.status = SessionStatus::Open;
+        session.payment_intent = None;
     }
 }
 
@@ -74,7 +99,9 @@ pub(crate) fn answer_challenge(
     };
     let intent = open_intent(work, session)?;
     if passed {
-        charge(work, session, intent, challenge.payment_method, true, challenge.decline)
+        let method = challenge.payment_method;
+        let attempt = Attempt { method, aftermath: Aftermath::default(), authenticated: true };
+        charge(work, session, intent, attempt, challenge.decline)
     } else {
         fail_authentication(work, session, intent, challenge.payment_method)
     }
@@ -93,20 +120,6 @@ pub(crate) fn expire(work: &mut Work<'_>, session: &mut Session) -> Result<(), S
         work.emit("payment_intent.canceled", intent.render(), &session.id)?;
     }
     work.emit("checkout.session.expired", session.render(work.public_base), &session.id)
-}
-
-/// Expires the open sessions whose time is over, at most `limit` of them; returns how many there were.
-pub(crate) fn expire_overdue(work: &mut Work<'_>, limit: i64) -> Result<usize, StorageError> {
-    let now = work.now();
-    let overdue: Vec<Session> = objects::due(work.tx, now, limit)?;
-    // Nobody asked for it, whatever request happened to notice it.
-    let cause = std::mem::take(&mut work.cause);
-    let count = overdue.len();
-    for mut session in overdue {
-        expire(work, &mut session)?;
-    }
-    work.cause = cause;
-    Ok(count)
 }
 
 /// The session's payment intent, made now if the payer confirms for the first time.
@@ -129,6 +142,9 @@ fn open_intent(work: &mut Work<'_>, session: &mut Session) -> Result<PaymentInte
         payment_method: None,
         last_error: None,
         canceled_at: None,
+        cancellation_reason: None,
+        session: session.id.clone(),
+        payment_method_types: session.payment_method_types.clone(),
     };
     objects::insert(work.tx, &intent)?;
     session.payment_intent = Some(intent.id.clone());
@@ -168,16 +184,11 @@ fn fail_authentication(
     Ok(Outcome::Declined { decline, charge: None })
 }
 
-fn charge(
-    work: &mut Work<'_>,
-    session: &mut Session,
-    mut intent: PaymentIntent,
-    payment_method: PaymentMethod,
-    authenticated: bool,
-    decline: Option<Decline>,
-) -> Result<Outcome, Failure> {
-    let charge = Charge {
-        id: work.new_id("ch_3", 23),
+/// The charge that an attempt makes, not kept yet.
+pub(crate) fn new_charge(work: &Work<'_>, intent: &PaymentIntent, attempt: Attempt) -> Charge {
+    let prefix = if attempt.method.details.is_bank_account() { "py_3" } else { "ch_3" };
+    Charge {
+        id: work.new_id(prefix, 23),
         created: work.now(),
         amount: intent.amount,
         currency: intent.currency.clone(),
@@ -185,14 +196,30 @@ fn charge(
         description: intent.description.clone(),
         metadata: intent.metadata.clone(),
         receipt_email: intent.receipt_email.clone(),
-        payment_method,
-        authenticated,
-        decline,
-    };
+        payment_method: attempt.method,
+        authenticated: attempt.authenticated,
+        decline: None,
+        pending: false,
+        session: intent.session.clone(),
+        amount_refunded: 0,
+        dispute: None,
+        aftermath: attempt.aftermath,
+    }
+}
+
+fn charge(
+    work: &mut Work<'_>,
+    session: &mut Session,
+    mut intent: PaymentIntent,
+    attempt: Attempt,
+    decline: Option<Decline>,
+) -> Result<Outcome, Failure> {
+    let mut charge = new_charge(work, &intent, attempt);
+    charge.decline.clone_from(&decline);
     objects::insert(work.tx, &charge)?;
     intent.latest_charge = Some(charge.id.clone());
-    match charge.decline.clone() {
-        None => settle(work, session, intent, &charge),
+    match decline {
+        None => settle(work, session, intent, charge),
         Some(decline) => turn_down(work, session, intent, charge, decline),
     }
 }
@@ -201,7 +228,7 @@ fn settle(
     work: &mut Work<'_>,
     session: &mut Session,
     mut intent: PaymentIntent,
-    charge: &Charge,
+    mut charge: Charge,
 ) -> Result<Outcome, Failure> {
     intent.status = IntentStatus::Succeeded;
     intent.last_error = None;
@@ -211,6 +238,9 @@ fn settle(
     work.emit("charge.succeeded", charge.render(), &session.id)?;
     work.emit("payment_intent.succeeded", intent.render(), &session.id)?;
     work.emit("checkout.session.completed", session.render(work.public_base), &session.id)?;
+    if let Some(grounds) = charge.aftermath.dispute {
+        disputes::open(work, &mut charge, grounds)?;
+    }
     Ok(Outcome::Paid)
 }
 
@@ -221,15 +251,20 @@ fn turn_down(
     charge: Charge,
     decline: Decline,
 ) -> Result<Outcome, Failure> {
+    mark_failed(&mut intent, &charge, &decline);
+    objects::update(work.tx, &intent)?;
+    objects::update(work.tx, session)?;
+    work.emit("charge.failed", charge.render(), &session.id)?;
+    work.emit("payment_intent.payment_failed", intent.render(), &session.id)?;
+    Ok(Outcome::Declined { decline, charge: Some(charge.id) })
+}
+
+/// Has the intent ask for another payment method, and say why.
+pub(crate) fn mark_failed(intent: &mut PaymentIntent, charge: &Charge, decline: &Decline) {
     intent.status = IntentStatus::RequiresPaymentMethod;
     intent.last_error = Some(PaymentError {
         decline: decline.clone(),
         charge: Some(charge.id.clone()),
         payment_method: charge.payment_method.clone(),
     });
-    objects::update(work.tx, &intent)?;
-    objects::update(work.tx, session)?;
-    work.emit("charge.failed", charge.render(), &session.id)?;
-    work.emit("payment_intent.payment_failed", intent.render(), &session.id)?;
-    Ok(Outcome::Declined { decline, charge: Some(charge.id) })
 }

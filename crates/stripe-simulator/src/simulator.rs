@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, futures::Notified};
 
-use crate::checkout;
+use crate::due;
 use crate::failure::Failure;
-use crate::model::session::Session;
 use crate::ports::{Clock, Random};
-use crate::storage::{Access, Database, Storage, StorageError, Tx, objects};
+use crate::storage::deliveries::Times;
+use crate::storage::{Access, Database, Storage, StorageError, Tx, settings};
 use crate::work::{Cause, Work, new_id};
 
-/// How many sessions one transaction expires before the next one goes on.
+/// How many things of a kind one transaction lets happen before the next one goes on.
 const SWEEP: i64 = 100;
 
 /// What the simulator is told at its start.
@@ -26,6 +26,15 @@ pub struct Config {
     pub webhook_secret: String,
     /// Where the state is kept.
     pub storage: Storage,
+}
+
+/// Who is told what happens: any number of receivers, as in Stripe's dashboard.
+#[derive(Clone, Default)]
+pub struct Webhooks {
+    /// The addresses that every event is sent to.
+    pub urls: Vec<String>,
+    /// What webhooks are signed with (`whsec_…`); may be empty where there is no address.
+    pub secret: String,
 }
 
 /// Why the simulator did not start.
@@ -61,7 +70,8 @@ struct Inner {
     database: Database,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
-    config: Config,
+    public_base: String,
+    webhooks: Webhooks,
     client: reqwest::Client,
     /// Rung after every write, for whoever delivers webhooks in this process.
     written: Notify,
@@ -77,14 +87,31 @@ pub async fn open(
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 ) -> Result<Simulator, Error> {
-    require_address("public base", &config.public_base)?;
-    require_address("webhook address", &config.webhook_url)?;
-    if config.webhook_secret.is_empty() {
+    let webhooks = Webhooks { urls: vec![config.webhook_url], secret: config.webhook_secret };
+    open_with(config.public_base, webhooks, &config.storage, clock, random).await
+}
+
+/// Opens the simulator's storage as [`open`] does, for any number of receivers of webhooks.
+///
+/// # Errors
+/// As those of [`open`].
+pub async fn open_with(
+    public_base: String,
+    webhooks: Webhooks,
+    storage: &Storage,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+) -> Result<Simulator, Error> {
+    require_address("public base", &public_base)?;
+    for url in &webhooks.urls {
+        require_address("webhook address", url)?;
+    }
+    if webhooks.secret.is_empty() && !webhooks.urls.is_empty() {
         return Err(Error::EmptySecret);
     }
     let client = crate::webhooks::client()?;
-    let database = Database::open(&config.storage).await?;
-    let inner = Inner { database, clock, random, config, client, written: Notify::new() };
+    let database = Database::open(storage).await?;
+    let inner = Inner { database, clock, random, public_base, webhooks, client, written: Notify::new() };
     Ok(Simulator { inner: Arc::new(inner) })
 }
 
@@ -101,16 +128,16 @@ pub(crate) fn is_http_address(value: &str) -> bool {
 }
 
 impl Simulator {
-    pub(crate) fn config(&self) -> &Config {
-        &self.inner.config
+    pub(crate) fn webhooks(&self) -> &Webhooks {
+        &self.inner.webhooks
     }
 
     pub(crate) fn client(&self) -> &reqwest::Client {
         &self.inner.client
     }
 
-    /// Unix milliseconds.
-    pub(crate) fn now_ms(&self) -> i64 {
+    /// Unix milliseconds of the process's own clock, which nobody moves.
+    pub(crate) fn real_ms(&self) -> i64 {
         self.inner.clock.now_ms()
     }
 
@@ -123,43 +150,48 @@ impl Simulator {
         self.inner.written.notified()
     }
 
-    /// Runs `job` on one state of the database. Sessions whose time is over are expired first, so that nobody
-    /// reads one that is still open.
+    /// Runs `job` on one state of the database. What is due happens first, so that nobody reads a session that
+    /// is still open after its time.
     pub(crate) async fn read<T, F>(&self, job: F) -> Result<T, Failure>
     where
         T: Send + 'static,
         F: FnOnce(&mut Work<'_>) -> Result<T, Failure> + Send + 'static,
     {
-        self.expire_overdue().await?;
+        self.let_time_pass().await?;
         self.transact(Access::Read, Cause::default(), job).await
     }
 
-    /// Runs `job` alone among the writers, again after what is overdue has expired.
+    /// Runs `job` alone among the writers, again after what is due has happened.
     pub(crate) async fn write<T, F>(&self, cause: Cause, job: F) -> Result<T, Failure>
     where
         T: Send + 'static,
         F: FnOnce(&mut Work<'_>) -> Result<T, Failure> + Send + 'static,
     {
-        let expire_then = |work: &mut Work<'_>| {
-            while checkout::expire_overdue(work, SWEEP)? > 0 {}
+        let after_what_is_due = |work: &mut Work<'_>| {
+            while due::run(work, SWEEP)? > 0 {}
             job(work)
         };
-        let outcome = self.transact(Access::Write, cause, expire_then).await;
-        self.inner.written.notify_waiters();
+        let outcome = self.transact(Access::Write, cause, after_what_is_due).await;
+        self.ring();
         outcome
     }
 
-    /// Expires what is overdue, if something is.
-    pub(crate) async fn expire_overdue(&self) -> Result<(), Failure> {
-        while self.transact(Access::Read, Cause::default(), any_overdue).await? {
-            let expire = |work: &mut Work<'_>| Ok(checkout::expire_overdue(work, SWEEP)?);
-            self.transact(Access::Write, Cause::default(), expire).await?;
-            self.inner.written.notify_waiters();
+    /// Lets happen what is due, if something is.
+    pub(crate) async fn let_time_pass(&self) -> Result<(), Failure> {
+        while self.transact(Access::Read, Cause::default(), |work| Ok(due::any(work)?)).await? {
+            let run = |work: &mut Work<'_>| Ok(due::run(work, SWEEP)?);
+            self.transact(Access::Write, Cause::default(), run).await?;
+            self.ring();
         }
         Ok(())
     }
 
-    /// Runs `job` without expiring anything: for what concerns no session.
+    /// Wakes whoever delivers webhooks in this process.
+    pub(crate) fn ring(&self) {
+        self.inner.written.notify_waiters();
+    }
+
+    /// Runs `job` without anything else happening: for what concerns no object.
     pub(crate) async fn transact<T, F>(&self, access: Access, cause: Cause, job: F) -> Result<T, Failure>
     where
         T: Send + 'static,
@@ -167,20 +199,17 @@ impl Simulator {
     {
         let inner = Arc::clone(&self.inner);
         let run = move |tx: &mut dyn Tx| {
+            let real = inner.clock.now_ms();
+            let times = Times { now: real.saturating_add(settings::clock_offset(tx)?), real };
             job(&mut Work {
                 tx,
-                now_ms: inner.clock.now_ms(),
+                times,
+                receivers: inner.webhooks.urls.len(),
                 random: inner.random.as_ref(),
-                public_base: &inner.config.public_base,
+                public_base: &inner.public_base,
                 cause,
             })
         };
         self.inner.database.transact(access, run).await
     }
-}
-
-fn any_overdue(work: &mut Work<'_>) -> Result<bool, Failure> {
-    let now = work.now();
-    let overdue: Vec<Session> = objects::due(work.tx, now, 1)?;
-    Ok(!overdue.is_empty())
 }

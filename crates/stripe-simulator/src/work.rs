@@ -2,8 +2,10 @@
 
 use serde_json::Value;
 
-use crate::model::event::Event;
+use crate::faults::{self, WebhookFault};
+use crate::model::event::{Event, previous_attributes};
 use crate::ports::Random;
+use crate::storage::deliveries::{New, Times};
 use crate::storage::{StorageError, Tx, deliveries, objects};
 
 /// The API request in whose name something happens; empty where a payer, or time itself, caused it.
@@ -16,7 +18,9 @@ pub(crate) struct Cause {
 /// One transaction's surroundings.
 pub(crate) struct Work<'a> {
     pub(crate) tx: &'a mut dyn Tx,
-    pub(crate) now_ms: i64,
+    pub(crate) times: Times,
+    /// How many receivers webhooks have.
+    pub(crate) receivers: usize,
     pub(crate) random: &'a dyn Random,
     /// Where browsers reach the simulator.
     pub(crate) public_base: &'a str,
@@ -24,28 +28,74 @@ pub(crate) struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// Unix seconds, the unit of all of Stripe's times.
+    /// Unix seconds of the simulated clock, the unit of all of Stripe's times.
     pub(crate) fn now(&self) -> i64 {
-        self.now_ms.div_euclid(1000)
+        self.times.now.div_euclid(1000)
     }
 
     pub(crate) fn new_id(&self, prefix: &str, length: usize) -> String {
         new_id(self.random, prefix, length)
     }
 
-    /// Records an event and puts its webhook in the queue. `thread` is the session it belongs to.
+    /// Records an event and puts its webhooks in the queue. `thread` is the session it belongs to.
     pub(crate) fn emit(&mut self, name: &str, object: Value, thread: &str) -> Result<(), StorageError> {
+        self.record(name, object, None, thread)
+    }
+
+    /// Records an event about an object that changed, and looked like `before`.
+    pub(crate) fn emit_change(
+        &mut self,
+        name: &str,
+        before: &Value,
+        object: Value,
+        thread: &str,
+    ) -> Result<(), StorageError> {
+        let previous = previous_attributes(before, &object);
+        self.record(name, object, Some(previous), thread)
+    }
+
+    fn record(
+        &mut self,
+        name: &str,
+        object: Value,
+        previous: Option<Value>,
+        thread: &str,
+    ) -> Result<(), StorageError> {
+        let fault = faults::webhooks::strike(self, name, &object)?;
         let event = Event {
             id: self.new_id("evt_1", 23),
             created: self.now(),
             name: name.to_owned(),
             object,
+            previous,
             request_id: self.cause.request_id.clone(),
             idempotency_key: self.cause.idempotency_key.clone(),
-            pending: true,
+            pending: i64::try_from(self.receivers).unwrap_or(i64::MAX),
         };
         objects::insert(self.tx, &event)?;
-        deliveries::enqueue(self.tx, &event.id, thread, self.now_ms)
+        self.enqueue(&event.id, thread, fault)
+    }
+
+    fn enqueue(
+        &mut self,
+        event_id: &str,
+        thread: &str,
+        fault: Option<WebhookFault>,
+    ) -> Result<(), StorageError> {
+        let (times, delay_ms, overtaken) = match fault {
+            None => (1, 0, false),
+            Some(WebhookFault::Never) => (0, 0, false),
+            Some(WebhookFault::Twice) => (2, 0, false),
+            Some(WebhookFault::Late { delay_ms }) => (1, delay_ms, false),
+            Some(WebhookFault::OutOfOrder { delay_ms }) => (1, delay_ms, true),
+        };
+        let next_at_ms = self.times.now.saturating_add(delay_ms);
+        for endpoint in 0..self.receivers {
+            for _ in 0..times {
+                deliveries::enqueue(self.tx, New { event_id, endpoint, thread, next_at_ms, overtaken })?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -101,7 +101,7 @@ async fn clients_that_go_away(storage: Storage) {
     for client in 0..CLIENTS {
         let request = format!(
             "POST /stripe-simulator/v1/checkout/sessions HTTP/1.1\r\nHost: {host}\r\n\
-             Authorization: Bearer sk_test_1\r\nIdempotency-Key: key-{client}\r\n\
+             Authorization: Bearer sk_test_123\r\nIdempotency-Key: key-{client}\r\n\
              Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );

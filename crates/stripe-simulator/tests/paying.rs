@@ -144,7 +144,15 @@ async fn bad_orders(storage: Storage) {
     let path = format!("/simulator/sessions/{}/pay", session["id"].as_str().unwrap());
     let text = running.plain(Method::POST, &path).header("Content-Type", "text/plain").body(GOOD);
     assert_eq!(error(text.send().await.unwrap()).await.0, 400);
+    let form = || {
+        let request = running.plain(Method::POST, &path).body("card=4000002500003155&authenticate=false");
+        request.header("Content-Type", "application/x-www-form-urlencoded")
+    };
+    assert_eq!(error(form().send().await.unwrap()).await.0, 400, "without a key, any page could send it");
     assert_eq!(running.events().await, [""; 0]);
+    // Stripe's libraries send their raw requests like this.
+    let declined = error(form().bearer_auth("sk_test_123").send().await.unwrap()).await;
+    assert_eq!((declined.0, &declined.1["code"]), (402, &json!("payment_intent_authentication_failure")));
 }
 
 async fn parallel_pays(storage: Storage) {

@@ -121,7 +121,7 @@ async fn addresses_and_keys(running: &Running) {
     );
     assert_eq!(running.get_error("/v1/customers").await.0, 404);
     assert_eq!(running.get_error("/v1/checkout/sessions?limit=0").await.0, 400);
-    assert_eq!(running.get_error("/v1/checkout/sessions?created=1").await.0, 400);
+    assert_eq!(running.get_error("/v1/checkout/sessions?created=now").await.0, 400);
     assert_eq!(running.get_error("/v1/checkout/sessions?starting_after=cs_test_nothing").await.0, 400);
 
     let path = "/v1/checkout/sessions";

@@ -5,12 +5,22 @@
 mod support;
 
 use hmac::{Hmac, KeyInit, Mac};
-use sekali_stripe_simulator::Storage;
+use std::sync::Arc;
+
+use sekali_stripe_simulator::{Storage, SystemRandom, Webhooks, open_with, router};
 use serde_json::json;
 use sha2::Sha256;
-use support::{Hook, Running, SECRET, START, ok};
+use support::{Folder, Hook, Running, SECRET, START, ok, serve};
+use tokio::sync::watch;
 
-on_both_storages!(delivered_in_order, repeated_until_answered, expiry_is_swept, one_of_two_servers_delivers);
+on_both_storages!(
+    delivered_in_order,
+    repeated_until_answered,
+    expiry_is_swept,
+    one_of_two_servers_delivers,
+    several_receivers,
+    no_receiver
+);
 
 const GOOD: &str = r#"{"card": "4242424242424242"}"#;
 
@@ -98,6 +108,55 @@ async fn expiry_is_swept(storage: Storage) {
     assert_eq!(event["type"], "checkout.session.expired");
     assert_eq!(event["data"]["object"]["id"], session["id"]);
     assert_eq!(event["request"], json!({"id": null, "idempotency_key": null}));
+}
+
+/// Each receiver has its own attempts; one that is down takes nothing from the other.
+async fn several_receivers(storage: Storage) {
+    let mut running = Running::start(storage.clone()).await;
+    let mut other = Running::start(Folder::new().storage()).await;
+    other.answer_hooks_with(&[500]);
+    let urls = vec![running.hook_url(), other.hook_url()];
+    let webhooks = Webhooks { urls, secret: SECRET.to_owned() };
+    let clock = running.clock.clone();
+    let both =
+        open_with(running.base.clone(), webhooks, &storage, clock, Arc::new(SystemRandom)).await.unwrap();
+    let base = serve(router(both.clone())).await;
+    let session = running.new_session().await;
+    let expire = format!("{base}/v1/checkout/sessions/{}/expire", session["id"].as_str().unwrap());
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    ok(http.post(expire).bearer_auth("sk_test_1").send().await.unwrap()).await;
+    let pending =
+        async |running: &Running| running.get("/v1/events").await["data"][0]["pending_webhooks"].clone();
+    assert_eq!(pending(&running).await, 2);
+
+    let stop = watch::Sender::new(false);
+    let task = tokio::spawn(both.run_webhooks(stop.subscribe()));
+    let first = running.next_hook().await;
+    assert_eq!(other.next_hook().await.event()["id"], first.event()["id"]);
+    while pending(&running).await != 1 {
+        tokio::task::yield_now().await;
+    }
+    running.clock.advance(1);
+    assert_eq!(other.next_hook().await.event()["id"], first.event()["id"]);
+    while pending(&running).await != 0 {
+        tokio::task::yield_now().await;
+    }
+    assert!(running.hook_within_a_moment().await.is_none());
+    stop.send(true).unwrap();
+    task.await.unwrap();
+}
+
+async fn no_receiver(storage: Storage) {
+    let running = Running::start(storage.clone()).await;
+    let clock = running.clock.clone();
+    let alone = open_with(running.base.clone(), Webhooks::default(), &storage, clock, Arc::new(SystemRandom));
+    let base = serve(router(alone.await.unwrap())).await;
+    let session = running.new_session().await;
+    let expire = format!("{base}/v1/checkout/sessions/{}/expire", session["id"].as_str().unwrap());
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    ok(http.post(expire).bearer_auth("sk_test_1").send().await.unwrap()).await;
+    let event = running.get("/v1/events").await["data"][0].clone();
+    assert_eq!((&event["type"], &event["pending_webhooks"]), (&json!("checkout.session.expired"), &json!(0)));
 }
 
 async fn one_of_two_servers_delivers(storage: Storage) {

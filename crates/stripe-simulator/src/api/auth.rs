@@ -5,13 +5,19 @@ use axum::http::header::AUTHORIZATION;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::error::ApiError;
+use sha2::{Digest, Sha256};
 
-/// Checks `Authorization`: `Bearer <key>`, or `Basic` with the key as user name.
-pub(crate) fn check(headers: &HeaderMap) -> Result<(), ApiError> {
+use super::error::ApiError;
+use crate::work::hex;
+
+/// Checks `Authorization`: `Bearer <key>`, or `Basic` with the key as user name. Returns a hash of the key:
+/// whose idempotency keys the request's are.
+pub(crate) fn check(headers: &HeaderMap) -> Result<String, ApiError> {
     let key = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(key);
     match key {
-        Some(key) if key.strip_prefix("sk_test_").is_some_and(|rest| !rest.is_empty()) => Ok(()),
+        Some(key) if key.strip_prefix("sk_test_").is_some_and(|rest| !rest.is_empty()) => {
+            Ok(hex(&Sha256::digest(key)[..8]))
+        }
         Some(key) if !key.is_empty() => {
             let message =
                 format!("Invalid API key: {}. The simulator takes keys sk_test_… only.", masked(&key));

@@ -13,6 +13,8 @@ pub(crate) struct ApiError {
     pub(crate) declined: Option<Box<Declined>>,
     pub(crate) message: String,
     pub(crate) param: Option<String>,
+    /// The payment intent that is in the wrong state for the request.
+    pub(crate) payment_intent: Option<Box<Value>>,
     /// What `Stripe-Should-Retry` says, where Stripe says it.
     pub(crate) should_retry: Option<bool>,
 }
@@ -34,6 +36,7 @@ impl ApiError {
             declined: None,
             message: message.into(),
             param: None,
+            payment_intent: None,
             should_retry: None,
         }
     }
@@ -55,6 +58,18 @@ impl ApiError {
     /// A request that makes no sense as a whole, or not in the object's present state.
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Self::new(400, "invalid_request_error", None, message)
+    }
+
+    /// A request that Stripe has a code for, and that no one parameter is to blame for.
+    pub(crate) fn coded(code: &str, message: impl Into<String>) -> Self {
+        Self::new(400, "invalid_request_error", Some(code), message)
+    }
+
+    /// A payment intent that is in the wrong state for the request.
+    pub(crate) fn unexpected_state(intent: Value, message: impl Into<String>) -> Self {
+        let mut error = Self::coded("payment_intent_unexpected_state", message);
+        error.payment_intent = Some(Box::new(intent));
+        error
     }
 
     pub(crate) fn unauthorized(message: impl Into<String>) -> Self {
@@ -104,7 +119,16 @@ impl ApiError {
         error
     }
 
-    pub(crate) fn card(decline: crate::model::card::Decline, charge: Option<String>) -> Self {
+    /// The 409 that was asked for: nothing is known of another request.
+    pub(crate) fn lock_timeout() -> Self {
+        let message =
+            "Another request was in the way; try again later. The simulator was asked for this error.";
+        let mut error = Self::new(409, "invalid_request_error", Some("lock_timeout"), message);
+        error.should_retry = Some(true);
+        error
+    }
+
+    pub(crate) fn card(decline: crate::model::method::Decline, charge: Option<String>) -> Self {
         let mut error = Self::new(402, "card_error", Some(&decline.code), decline.message);
         error.declined = Some(Box::new(Declined { decline_code: decline.reason, charge }));
         error
@@ -112,6 +136,28 @@ impl ApiError {
 
     pub(crate) fn internal() -> Self {
         Self::new(500, "api_error", None, "The simulator could not reach its database.")
+    }
+
+    /// A 500 that was asked for.
+    pub(crate) fn injected() -> Self {
+        Self::new(500, "api_error", None, "An error that the simulator was asked for.")
+    }
+
+    pub(crate) fn rate_limited() -> Self {
+        let message = "Too many requests hit the API too quickly: the simulator was asked for this error.";
+        let mut error = Self::new(429, "invalid_request_error", Some("rate_limit"), message);
+        error.should_retry = Some(true);
+        error
+    }
+
+    /// The body of the answer to an API request, which Stripe has in its log.
+    pub(crate) fn render_for(&self, request_id: &str) -> Value {
+        let mut body = self.render();
+        if self.status != 401 {
+            let url = format!("https://dashboard.stripe.com/test/logs/{request_id}");
+            body["error"]["request_log_url"] = json!(url);
+        }
+        body
     }
 
     /// The body of the answer.
@@ -130,6 +176,9 @@ impl ApiError {
             if let Some(value) = value {
                 error[name] = json!(value);
             }
+        }
+        if let Some(intent) = &self.payment_intent {
+            error["payment_intent"] = intent.as_ref().clone();
         }
         json!({"error": error})
     }

@@ -8,8 +8,9 @@ use super::params::Params;
 use crate::failure::Failure;
 use crate::model::charge::Charge;
 use crate::model::payment_intent::PaymentIntent;
+use crate::model::refund::Refund;
 use crate::model::session::Session;
-use crate::storage::objects;
+use crate::storage::objects::{self, Filter};
 use crate::work::Work;
 
 /// Stripe's own limit.
@@ -49,6 +50,10 @@ fn walk(work: &mut Work<'_>, value: &mut Value, segments: &[&str], path: &str) -
         value["line_items"] = line_items(work, value)?;
         return walk(work, &mut value["line_items"], rest, path);
     }
+    if value["object"] == "charge" && *segment == "refunds" {
+        value["refunds"] = refunds(work, value)?;
+        return walk(work, &mut value["refunds"], rest, path);
+    }
     let Some(field) = value.as_object_mut().and_then(|fields| fields.get_mut(*segment)) else {
         return Err(not_expandable(path));
     };
@@ -66,7 +71,7 @@ fn walk(work: &mut Work<'_>, value: &mut Value, segments: &[&str], path: &str) -
 fn load(work: &mut Work<'_>, field: &str, id: &str, path: &str) -> Result<Value, Failure> {
     match field {
         "payment_intent" => Ok(objects::get::<PaymentIntent>(work.tx, id)?.render()),
-        "latest_charge" => Ok(objects::get::<Charge>(work.tx, id)?.render()),
+        "latest_charge" | "charge" => Ok(objects::get::<Charge>(work.tx, id)?.render()),
         _ => Err(not_expandable(path)),
     }
 }
@@ -83,6 +88,20 @@ fn line_items(work: &mut Work<'_>, session: &Value) -> Result<Value, Failure> {
         "data": shown,
         "has_more": has_more,
         "url": format!("/v1/checkout/sessions/{id}/line_items"),
+    }))
+}
+
+fn refunds(work: &mut Work<'_>, charge: &Value) -> Result<Value, Failure> {
+    let id = charge["id"].as_str().unwrap_or_default();
+    let filter = Filter { second: Some(id.to_owned()), ..Filter::of(objects::Links::Any) };
+    let mut found: Vec<Refund> = objects::list(work.tx, &filter, lists::DEFAULT_LIMIT + 1)?;
+    let has_more = found.len() > lists::DEFAULT_LIMIT;
+    found.truncate(lists::DEFAULT_LIMIT);
+    Ok(json!({
+        "object": "list",
+        "data": found.iter().map(Refund::render).collect::<Vec<_>>(),
+        "has_more": has_more,
+        "url": format!("/v1/charges/{id}/refunds"),
     }))
 }
 

@@ -37,18 +37,37 @@ impl Page {
     }
 }
 
+/// What a list is filtered by, beside the time of creation.
+#[derive(Debug)]
+pub(crate) struct Selection {
+    pub(crate) links: Links,
+    pub(crate) second: Option<String>,
+}
+
+impl Selection {
+    /// Objects of one payment intent, if one is named, and with this second property.
+    pub(crate) fn of(link: Option<String>, second: Option<String>) -> Self {
+        Self { links: link.map_or(Links::Any, |id| Links::OneOf(vec![id])), second }
+    }
+}
+
+/// `customer` and the like: kinds of objects of which the simulator has none, so that no id of theirs exists.
+pub(crate) fn refuse_strangers(params: &mut Params, names: &[&str]) -> Result<(), ApiError> {
+    for name in names {
+        if let Some(id) = params.text(name, 5000)? {
+            return Err(ApiError::bad_cursor(name, name, &id));
+        }
+    }
+    Ok(())
+}
+
 /// `created=…`, or `created[gte]=…` and the like, as an inclusive range of Unix seconds.
 pub(crate) fn read_created(params: &mut Params) -> Result<(i64, i64), ApiError> {
-    let mut range = match params.group("created") {
-        Ok(None) => return Ok((i64::MIN, i64::MAX)),
-        Ok(Some(range)) => range,
-        Err(_) => {
-            return Err(ApiError::bad_value(
-                "created",
-                "Give 'created' as created[gt], [gte], [lt] or [lte].",
-            ));
-        }
-    };
+    if params.is_text("created") {
+        let exactly = params.required_integer("created")?;
+        return Ok((exactly, exactly));
+    }
+    let Some(mut range) = params.group("created")? else { return Ok((i64::MIN, i64::MAX)) };
     let gt = range.integer("gt")?.map_or(i64::MIN, |bound| bound.saturating_add(1));
     let gte = range.integer("gte")?.unwrap_or(i64::MIN);
     let lt = range.integer("lt")?.map_or(i64::MAX, |bound| bound.saturating_sub(1));
@@ -57,17 +76,18 @@ pub(crate) fn read_created(params: &mut Params) -> Result<(i64, i64), ApiError> 
     Ok((gt.max(gte), lt.min(lte)))
 }
 
-/// One page of the documents with `links` that were created in the range.
+/// One page of the documents of `selection` that were created in the range.
 pub(crate) fn fetch<D: Document>(
     work: &mut Work<'_>,
     page: &Page,
-    links: Links,
+    selection: Selection,
     created: (i64, i64),
     url: &str,
     render: impl Fn(&D) -> Value,
 ) -> Result<Value, Failure> {
     let filter = Filter {
-        links,
+        links: selection.links,
+        second: selection.second,
         created,
         older_than: cursor::<D>(work, "starting_after", page.starting_after.as_deref())?,
         newer_than: cursor::<D>(work, "ending_before", page.ending_before.as_deref())?,

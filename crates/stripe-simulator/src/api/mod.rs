@@ -1,21 +1,26 @@
 //! Stripe's API. Every request goes one way: [`answer`] reads it, checks its key, finds the operation, and
 //! runs it in one transaction, for a POST under its idempotency key.
 
-mod auth;
+pub(crate) mod auth;
 pub(crate) mod error;
 mod expand;
-mod form;
+pub(crate) mod form;
 mod idempotency;
 mod lists;
 mod params;
-mod reading;
+mod payment_intents;
+pub(crate) mod reading;
+pub(crate) mod refunds;
 pub(crate) mod sessions;
+mod wire;
+
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::extract::{Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 use axum::routing::any;
 use serde_json::Value;
@@ -23,8 +28,16 @@ use serde_json::Value;
 use self::error::ApiError;
 use self::form::Tree;
 use self::params::Params;
+use self::wire::{Answer, Wire, respond};
 use crate::failure::Failure;
-use crate::model::API_VERSION;
+use crate::faults::Kind;
+use crate::faults::requests::{self, RequestFault, Target};
+use crate::model::charge::Charge;
+use crate::model::dispute::Dispute;
+use crate::model::event::Event;
+use crate::model::payment_intent::PaymentIntent;
+use crate::model::refund::Refund;
+use crate::serving::Switch;
 use crate::simulator::Simulator;
 use crate::storage::StorageError;
 use crate::work::Work;
@@ -63,67 +76,55 @@ fn operation<'a>(method: &Method, path: &[&'a str]) -> Option<(Operation, &'a st
         ("GET", ["checkout", "sessions", id]) => (Read(sessions::retrieve), id),
         ("POST", ["checkout", "sessions", id, "expire"]) => (Write(sessions::expire), id),
         ("GET", ["checkout", "sessions", id, "line_items"]) => (Read(sessions::line_items), id),
-        ("GET", ["payment_intents"]) => (Read(reading::list_payment_intents), ""),
-        ("GET", ["payment_intents", id]) => (Read(reading::retrieve_payment_intent), id),
-        ("GET", ["charges"]) => (Read(reading::list_charges), ""),
-        ("GET", ["charges", id]) => (Read(reading::retrieve_charge), id),
-        ("GET", ["events"]) => (Read(reading::list_events), ""),
-        ("GET", ["events", id]) => (Read(reading::retrieve_event), id),
+        ("GET", ["payment_intents"]) => (Read(reading::list::<PaymentIntent>), ""),
+        ("GET", ["payment_intents", id]) => (Read(reading::retrieve::<PaymentIntent>), id),
+        ("POST", ["payment_intents", id]) => (Write(payment_intents::update), id),
+        ("POST", ["payment_intents", id, "cancel"]) => (Write(payment_intents::cancel), id),
+        ("GET", ["charges"]) => (Read(reading::list::<Charge>), ""),
+        ("GET", ["charges", id]) => (Read(reading::retrieve::<Charge>), id),
+        ("POST", ["refunds"]) => (Write(refunds::create), ""),
+        ("GET", ["refunds"]) => (Read(reading::list::<Refund>), ""),
+        ("GET", ["refunds", id]) => (Read(reading::retrieve::<Refund>), id),
+        ("POST", ["refunds", id]) => (Write(refunds::update), id),
+        ("POST", ["refunds", id, "cancel"]) => (Write(refunds::cancel), id),
+        ("GET", ["disputes"]) => (Read(reading::list::<Dispute>), ""),
+        ("GET", ["disputes", id]) => (Read(reading::retrieve::<Dispute>), id),
+        ("GET", ["events"]) => (Read(reading::list::<Event>), ""),
+        ("GET", ["events", id]) => (Read(reading::retrieve::<Event>), id),
         _ => return None,
     })
-}
-
-/// An answer, before it has its headers.
-#[derive(Debug)]
-struct Answer {
-    status: u16,
-    body: String,
-    should_retry: Option<bool>,
-    /// The request that executed under this one's idempotency key, if it was an earlier one.
-    replayed_from: Option<String>,
-}
-
-impl Answer {
-    fn of(outcome: Result<Value, ApiError>) -> Self {
-        match outcome {
-            Ok(object) => {
-                Self { status: 200, body: object.to_string(), should_retry: None, replayed_from: None }
-            }
-            Err(error) => Self {
-                status: error.status,
-                body: error.render().to_string(),
-                should_retry: error.should_retry,
-                replayed_from: None,
-            },
-        }
-    }
 }
 
 async fn handle(State(simulator): State<Simulator>, request: Request) -> Response {
     let request_id = simulator.new_request_id();
     let headers = request.headers().clone();
+    let switch = request.extensions().get::<ConnectInfo<Switch>>().cloned();
     let id = request_id.clone();
     // A task of its own: a client that goes away must not leave an idempotency key claimed and never
     // answered.
     let task = tokio::spawn(async move { answer(&simulator, request, &id).await });
     let outcome = task.await.unwrap_or_else(|error| Err(StorageError::from(error).into()));
-    respond(settle(outcome, &request_id), &request_id, &headers)
+    let answer = settle(outcome, &request_id);
+    if let (Wire::Reset, Some(ConnectInfo(switch))) = (answer.wire, switch) {
+        switch.reset();
+    }
+    respond(answer, &request_id, &headers)
 }
 
 fn settle(outcome: Result<Answer, Failure>, request_id: &str) -> Answer {
     match outcome {
         Ok(answer) => answer,
-        Err(Failure::Api(error)) => Answer::of(Err(*error)),
+        Err(Failure::Api(error)) => Answer::of(Err(*error), request_id),
         Err(Failure::Storage(error)) => {
             tracing::error!(%error, request_id, "Stripe simulator: request failed");
-            Answer::of(Err(ApiError::internal()))
+            Answer::of(Err(ApiError::internal()), request_id)
         }
     }
 }
 
 async fn answer(simulator: &Simulator, request: Request, request_id: &str) -> Result<Answer, Failure> {
     let (parts, body) = request.into_parts();
-    auth::check(&parts.headers)?;
+    let scope = auth::check(&parts.headers)?;
     check_version(&parts.headers)?;
     let path = parts.uri.path().to_owned();
     let segments: Vec<&str> = path.split('/').skip(2).collect();
@@ -131,19 +132,64 @@ async fn answer(simulator: &Simulator, request: Request, request_id: &str) -> Re
         return Err(ApiError::no_such_address(parts.method.as_str(), &path).into());
     };
     let tree = read_params(&parts.headers, parts.uri.query(), body).await?;
-    let id = id.to_owned();
-    match operation {
-        Operation::Read(read) => {
-            let call = Call { id, params: Params::new(tree) };
-            let object = simulator.read(move |work| read(work, call)).await?;
-            Ok(Answer::of(Ok(object)))
-        }
-        Operation::Write(prepare) => {
-            let keyed = idempotency::read(&parts.headers, &path, &tree, request_id)?;
-            let call = Call { id, params: Params::new(tree) };
-            idempotency::execute(simulator, keyed, request_id, move || prepare(call)).await
-        }
+    let keyed = match operation {
+        Operation::Read(_) => None,
+        Operation::Write(_) => idempotency::read(&parts.headers, &scope, &path, &tree, request_id)?,
+    };
+    let target = Target::read(parts.method.as_str(), &path, &tree, keyed.as_ref())?;
+    let fault = requests::strike(simulator, target).await?;
+    if let Some(instead) = instead_of_work(fault, request_id) {
+        return Ok(instead);
     }
+    let call = Call { id: id.to_owned(), params: Params::new(tree) };
+    let mut answer = match operation {
+        Operation::Read(read) => run_read(simulator, read, call, request_id, fault).await?,
+        Operation::Write(prepare) => {
+            idempotency::execute(simulator, keyed, request_id, fault, move || prepare(call)).await?
+        }
+    };
+    answer.wire = match fault.map(|fault| fault.kind) {
+        Some(Kind::AnswerLost) => Wire::Lost,
+        Some(Kind::AnswerCut) => Wire::Broken,
+        Some(Kind::ConnectionReset) => Wire::Reset,
+        _ => Wire::Whole,
+    };
+    Ok(answer)
+}
+
+/// What is answered where a fault keeps the request from being worked on.
+fn instead_of_work(fault: Option<RequestFault>, request_id: &str) -> Option<Answer> {
+    let error = match fault?.kind {
+        Kind::RequestLost => {
+            let nothing = Answer::of(Ok(Value::Null), request_id);
+            return Some(Answer { wire: Wire::Lost, ..nothing });
+        }
+        Kind::RateLimited => ApiError::rate_limited(),
+        Kind::Conflict => ApiError::lock_timeout(),
+        Kind::ServerError => ApiError { should_retry: Some(true), ..ApiError::injected() },
+        _ => return None,
+    };
+    Some(Answer::of(Err(error), request_id))
+}
+
+async fn run_read(
+    simulator: &Simulator,
+    read: fn(&mut Work<'_>, Call) -> Result<Value, Failure>,
+    call: Call,
+    request_id: &str,
+    fault: Option<RequestFault>,
+) -> Result<Answer, Failure> {
+    match fault {
+        Some(RequestFault { kind: Kind::Slow, delay_ms }) => {
+            tokio::time::sleep(Duration::from_millis(delay_ms.unsigned_abs())).await;
+        }
+        Some(RequestFault { kind: Kind::ServerErrorSaved | Kind::ServerErrorAfterWork, .. }) => {
+            return Err(ApiError::injected().into());
+        }
+        _ => {}
+    }
+    let object = simulator.read(move |work| read(work, call)).await?;
+    Ok(Answer::of(Ok(object), request_id))
 }
 
 async fn read_params(headers: &HeaderMap, query: Option<&str>, body: Body) -> Result<Tree, ApiError> {
@@ -159,7 +205,7 @@ async fn read_params(headers: &HeaderMap, query: Option<&str>, body: Body) -> Re
 }
 
 /// A version is a date, and may carry a release's name behind it; the objects shown are those of
-/// [`API_VERSION`].
+/// [`crate::model::API_VERSION`].
 fn check_version(headers: &HeaderMap) -> Result<(), ApiError> {
     let Some(version) = headers.get("stripe-version") else { return Ok(()) };
     let version = version.to_str().unwrap_or_default();
@@ -168,36 +214,4 @@ fn check_version(headers: &HeaderMap) -> Result<(), ApiError> {
         return Ok(());
     }
     Err(ApiError::invalid(format!("Invalid Stripe API version: {version}")))
-}
-
-fn respond(answer: Answer, request_id: &str, asked: &HeaderMap) -> Response {
-    let mut response = Response::new(Body::from(answer.body));
-    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut set = |name: &'static str, value: &str| {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            response.headers_mut().insert(HeaderName::from_static(name), value);
-        }
-    };
-    set("request-id", request_id);
-    set("stripe-version", API_VERSION);
-    for name in ["stripe-version", "idempotency-key"] {
-        if let Some(value) = asked.get(name).and_then(|value| value.to_str().ok()) {
-            set(name, value);
-        }
-    }
-    if asked.contains_key("idempotency-key") {
-        set("original-request", answer.replayed_from.as_deref().unwrap_or(request_id));
-    }
-    if answer.replayed_from.is_some() {
-        set("idempotent-replayed", "true");
-    }
-    if let Some(should_retry) = answer.should_retry {
-        set("stripe-should-retry", if should_retry { "true" } else { "false" });
-    }
-    if answer.status == 401 {
-        set(WWW_AUTHENTICATE.as_str(), "Basic realm=\"Stripe\"");
-    }
-    set(CONTENT_TYPE.as_str(), "application/json");
-    set(CACHE_CONTROL.as_str(), "no-cache, no-store");
-    response
 }

@@ -7,7 +7,7 @@ use crate::model::Metadata;
 use crate::simulator::is_http_address;
 
 /// A group of parameters that is being read.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Params {
     /// The group's own name: empty for the request's top level.
     path: String,
@@ -22,6 +22,11 @@ impl Params {
     /// The full name of a parameter of this group.
     pub(crate) fn name(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}[{key}]", self.path) }
+    }
+
+    /// Whether a parameter is there, and is no group.
+    pub(crate) fn is_text(&self, key: &str) -> bool {
+        matches!(self.tree.get(key), Some(Node::Text(_)))
     }
 
     /// A text of at most `max` characters. An empty one is an error, as at Stripe.
@@ -129,15 +134,28 @@ impl Params {
     /// Metadata within Stripe's limits: 50 keys of 40 characters with values of 500. An empty value is no
     /// entry.
     pub(crate) fn metadata(&mut self, key: &str) -> Result<Metadata, ApiError> {
-        let name = self.name(key);
-        let Some(mut group) = self.group(key)? else { return Ok(Metadata::new()) };
         let mut metadata = Metadata::new();
+        self.change_metadata(key, &mut metadata)?;
+        Ok(metadata)
+    }
+
+    /// Changes metadata as an update does: what is not named stays, an empty value takes the entry away, and
+    /// an empty text in place of the hash takes all of them.
+    pub(crate) fn change_metadata(&mut self, key: &str, metadata: &mut Metadata) -> Result<(), ApiError> {
+        let name = self.name(key);
+        if self.tree.get(key) == Some(&Node::Text(String::new())) {
+            self.tree.remove(key);
+            metadata.clear();
+            return Ok(());
+        }
+        let Some(mut group) = self.group(key)? else { return Ok(()) };
         for entry in group.tree.keys().cloned().collect::<Vec<_>>() {
             if entry.chars().count() > 40 {
                 return Err(ApiError::bad_value(&name, "Metadata keys have at most 40 characters."));
             }
             if group.tree.get(&entry) == Some(&Node::Text(String::new())) {
                 group.tree.remove(&entry);
+                metadata.remove(&entry);
                 continue;
             }
             if let Some(value) = group.text(&entry, 500)? {
@@ -147,7 +165,7 @@ impl Params {
         if metadata.len() > 50 {
             return Err(ApiError::bad_value(&name, "Metadata has at most 50 keys."));
         }
-        Ok(metadata)
+        Ok(())
     }
 
     /// Every parameter has to be known.

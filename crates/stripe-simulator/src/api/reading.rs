@@ -5,24 +5,30 @@ use serde_json::Value;
 use super::Call;
 use super::error::ApiError;
 use super::expand::Expand;
-use super::lists::{self, Page};
+use super::lists::{self, Page, Selection};
 use super::params::Params;
 use crate::failure::Failure;
 use crate::model::charge::Charge;
+use crate::model::dispute::Dispute;
 use crate::model::event::Event;
 use crate::model::payment_intent::PaymentIntent;
+use crate::model::refund::Refund;
 use crate::storage::objects::{self, Document, Links};
 use crate::work::Work;
 
 /// A kind of object that one retrieves by id and lists.
-trait Resource: Document {
+pub(crate) trait Resource: Document {
     /// Where its list is.
     const URL: &'static str;
     /// What Stripe calls the id in the path.
     const PARAM: &'static str;
     fn show(&self) -> Value;
+    /// Reads the parameters that retrieving one has beside `expand`.
+    fn extras(_: &mut Params) -> Result<(), ApiError> {
+        Ok(())
+    }
     /// The filters that only this kind has.
-    fn filters(params: &mut Params) -> Result<Links, ApiError>;
+    fn filters(params: &mut Params) -> Result<Selection, ApiError>;
 }
 
 impl Resource for PaymentIntent {
@@ -33,8 +39,14 @@ impl Resource for PaymentIntent {
         self.render()
     }
 
-    fn filters(_: &mut Params) -> Result<Links, ApiError> {
-        Ok(Links::Any)
+    /// Stripe wants the secret where a publishable key asks, and reads past it otherwise.
+    fn extras(params: &mut Params) -> Result<(), ApiError> {
+        params.text("client_secret", 5000).map(|_| ())
+    }
+
+    fn filters(params: &mut Params) -> Result<Selection, ApiError> {
+        lists::refuse_strangers(params, &["customer"])?;
+        Ok(Selection::of(None, None))
     }
 }
 
@@ -46,9 +58,37 @@ impl Resource for Charge {
         self.render()
     }
 
-    fn filters(params: &mut Params) -> Result<Links, ApiError> {
-        let intent = params.text("payment_intent", 5000)?;
-        Ok(intent.map_or(Links::Any, |id| Links::OneOf(vec![id])))
+    fn filters(params: &mut Params) -> Result<Selection, ApiError> {
+        lists::refuse_strangers(params, &["customer"])?;
+        // No charge of the simulator's belongs to a group, and an unknown group is no error at Stripe.
+        let group = params.text("transfer_group", 5000)?;
+        Ok(Selection::of(params.text("payment_intent", 5000)?, group))
+    }
+}
+
+impl Resource for Refund {
+    const URL: &'static str = "/v1/refunds";
+    const PARAM: &'static str = "refund";
+
+    fn show(&self) -> Value {
+        self.render()
+    }
+
+    fn filters(params: &mut Params) -> Result<Selection, ApiError> {
+        Ok(Selection::of(params.text("payment_intent", 5000)?, params.text("charge", 5000)?))
+    }
+}
+
+impl Resource for Dispute {
+    const URL: &'static str = "/v1/disputes";
+    const PARAM: &'static str = "dispute";
+
+    fn show(&self) -> Value {
+        self.render()
+    }
+
+    fn filters(params: &mut Params) -> Result<Selection, ApiError> {
+        Ok(Selection::of(params.text("payment_intent", 5000)?, params.text("charge", 5000)?))
     }
 }
 
@@ -60,66 +100,50 @@ impl Resource for Event {
         self.render()
     }
 
-    /// `type`, which may end in `*`, or `types[]`.
-    fn filters(params: &mut Params) -> Result<Links, ApiError> {
+    /// `type`, which may end in `*`, or `types[]`; and whether every receiver has answered.
+    fn filters(params: &mut Params) -> Result<Selection, ApiError> {
         let name = params.text("type", 5000)?;
         let names = params.texts("types", 5000)?;
-        match (name, names.is_empty()) {
-            (None, true) => Ok(Links::Any),
-            (None, false) => Ok(Links::OneOf(names)),
-            (Some(name), true) => Ok(match name.strip_suffix('*') {
+        let delivered = params.choice("delivery_success", &["true", "false"])?;
+        let links = match (name, names.is_empty()) {
+            (None, true) => Links::Any,
+            (None, false) => Links::OneOf(names),
+            (Some(name), true) => match name.strip_suffix('*') {
                 Some(prefix) => Links::StartingWith(prefix.to_owned()),
                 None => Links::OneOf(vec![name]),
-            }),
+            },
             (Some(_), false) => {
-                Err(ApiError::bad_value("types", "Only one of 'type' and 'types' can be given."))
+                return Err(ApiError::bad_value("types", "Only one of 'type' and 'types' can be given."));
             }
-        }
+        };
+        Ok(Selection { links, second: delivered })
     }
 }
 
-fn retrieve<R: Resource>(work: &mut Work<'_>, call: Call) -> Result<Value, Failure> {
+pub(crate) fn retrieve<R: Resource>(work: &mut Work<'_>, call: Call) -> Result<Value, Failure> {
     let mut params = call.params;
     let expand = Expand::read(&mut params)?;
+    R::extras(&mut params)?;
     params.finish()?;
-    let found: Option<R> = objects::find(work.tx, &call.id)?;
-    let mut object = found.ok_or_else(|| ApiError::missing(R::KIND, R::PARAM, &call.id))?.show();
+    let mut object = find::<R>(work, &call.id)?.show();
     expand.apply(work, &mut object)?;
     Ok(object)
 }
 
-fn list<R: Resource>(work: &mut Work<'_>, call: Call) -> Result<Value, Failure> {
+pub(crate) fn list<R: Resource>(work: &mut Work<'_>, call: Call) -> Result<Value, Failure> {
     let mut params = call.params;
     let expand = Expand::read(&mut params)?;
     let page = Page::read(&mut params)?;
     let created = lists::read_created(&mut params)?;
-    let links = R::filters(&mut params)?;
+    let selection = R::filters(&mut params)?;
     params.finish()?;
-    let mut list = lists::fetch(work, &page, links, created, R::URL, R::show)?;
+    let mut list = lists::fetch(work, &page, selection, created, R::URL, R::show)?;
     expand.apply(work, &mut list)?;
     Ok(list)
 }
 
-pub(crate) fn retrieve_payment_intent(work: &mut Work<'_>, call: Call) -> Result<Value, Failure> {
-    retrieve::<PaymentIntent>(work, call)
-}
-
-pub(crate) fn list_payment_intents(work: &mut Work<'_>, call: Call) -> Result<Value, Failure> {
-    list::<PaymentIntent>(work, call)
-}
-
-pub(crate) fn retrieve_charge(work: &mut Work<'_>, call: Call) -> Result<Value, Failure> {
-    retrieve::<Charge>(work, call)
-}
-
-pub(crate) fn list_charges(work: &mut Work<'_>, call: Call) -> Result<Value, Failure> {
-    list::<Charge>(work, call)
-}
-
-pub(crate) fn retrieve_event(work: &mut Work<'_>, call: Call) -> Result<Value, Failure> {
-    retrieve::<Event>(work, call)
-}
-
-pub(crate) fn list_events(work: &mut Work<'_>, call: Call) -> Result<Value, Failure> {
-    list::<Event>(work, call)
+/// The object with this id, or Stripe's 404.
+pub(crate) fn find<R: Resource>(work: &mut Work<'_>, id: &str) -> Result<R, Failure> {
+    let found: Option<R> = objects::find(work.tx, id)?;
+    found.ok_or_else(|| ApiError::missing(R::KIND, R::PARAM, id).into())
 }

@@ -4,14 +4,15 @@ use serde_json::{Value, json};
 
 use super::error::ApiError;
 use super::expand::Expand;
-use super::lists::{self, Page};
+use super::lists::{self, Page, Selection};
 use super::params::{Params, missing};
 use super::{Call, Command};
 use crate::checkout;
 use crate::failure::Failure;
+use crate::model::method::{KINDS, card_only};
 use crate::model::money;
 use crate::model::session::{IntentData, LineItem, Session, SessionStatus};
-use crate::storage::objects::{self, Links};
+use crate::storage::objects;
 use crate::work::Work;
 
 const LOCALES: &[&str] = &[
@@ -36,6 +37,7 @@ struct NewSession {
     expires_at: Option<i64>,
     locale: Option<String>,
     submit_type: Option<String>,
+    payment_method_types: Vec<String>,
     metadata: crate::model::Metadata,
     intent_data: IntentData,
 }
@@ -66,9 +68,6 @@ fn read_new(params: &mut Params) -> Result<NewSession, ApiError> {
     if mode != "payment" {
         return Err(ApiError::bad_value("mode", "The simulator knows the mode 'payment' only."));
     }
-    if params.texts("payment_method_types", 100)?.iter().any(|kind| kind != "card") {
-        return Err(ApiError::bad_value("payment_method_types", "The simulator knows the type 'card' only."));
-    }
     let items = read_items(params)?;
     let (currency, amount_total) = total(&items)?;
     Ok(NewSession {
@@ -82,9 +81,25 @@ fn read_new(params: &mut Params) -> Result<NewSession, ApiError> {
         expires_at: params.integer("expires_at")?,
         locale: params.choice("locale", LOCALES)?,
         submit_type: params.choice("submit_type", &["auto", "book", "donate", "pay"])?,
+        payment_method_types: read_method_types(params)?,
         metadata: params.metadata("metadata")?,
         intent_data: read_intent_data(params)?,
     })
+}
+
+fn read_method_types(params: &mut Params) -> Result<Vec<String>, ApiError> {
+    let kinds = params.texts("payment_method_types", 100)?;
+    if kinds.is_empty() {
+        return Ok(card_only());
+    }
+    let refuse = |message: String| Err(ApiError::bad_value("payment_method_types", message));
+    if let Some(stranger) = kinds.iter().find(|kind| !KINDS.contains(&kind.as_str())) {
+        return refuse(format!("The simulator knows {}, and not '{stranger}'.", KINDS.join(" and ")));
+    }
+    if KINDS.iter().any(|known| kinds.iter().filter(|kind| kind == known).count() > 1) {
+        return refuse("A payment method type is given twice.".to_owned());
+    }
+    Ok(kinds)
 }
 
 fn read_items(params: &mut Params) -> Result<Vec<NewItem>, ApiError> {
@@ -191,6 +206,9 @@ fn make(work: &mut Work<'_>, new: NewSession) -> Result<Session, ApiError> {
         payment_intent: None,
         payer: None,
         challenge: None,
+        payment_method_types: new.payment_method_types,
+        debit: None,
+        unpaid: false,
     })
 }
 
@@ -225,14 +243,27 @@ pub(crate) fn list(work: &mut Work<'_>, call: Call) -> Result<Value, Failure> {
     let expand = Expand::read(&mut params)?;
     let page = Page::read(&mut params)?;
     let created = lists::read_created(&mut params)?;
-    let intent = params.text("payment_intent", 5000)?;
+    let selection = read_selection(&mut params)?;
     params.finish()?;
-    let links = intent.map_or(Links::Any, |id| Links::OneOf(vec![id]));
     let base = work.public_base;
     let render = |session: &Session| session.render(base);
-    let mut list = lists::fetch(work, &page, links, created, "/v1/checkout/sessions", render)?;
+    let mut list = lists::fetch(work, &page, selection, created, "/v1/checkout/sessions", render)?;
     expand.apply(work, &mut list)?;
     Ok(list)
+}
+
+fn read_selection(params: &mut Params) -> Result<Selection, ApiError> {
+    lists::refuse_strangers(params, &["customer", "payment_link", "subscription"])?;
+    let intent = params.text("payment_intent", 5000)?;
+    let email = match params.group("customer_details")? {
+        Some(mut details) => {
+            let email = details.required_text("email", 800)?;
+            details.finish()?;
+            Some(email)
+        }
+        None => None,
+    };
+    Ok(Selection::of(intent, email))
 }
 
 pub(crate) fn expire(call: Call) -> Result<Command, ApiError> {
@@ -255,6 +286,7 @@ pub(crate) fn expire(call: Call) -> Result<Command, ApiError> {
 
 pub(crate) fn line_items(work: &mut Work<'_>, call: Call) -> Result<Value, Failure> {
     let mut params = call.params;
+    let expand = Expand::read(&mut params)?;
     let page = Page::read(&mut params)?;
     params.finish()?;
     let session = find(work, &call.id)?;
@@ -272,5 +304,7 @@ pub(crate) fn line_items(work: &mut Work<'_>, call: Call) -> Result<Value, Failu
     let has_more = if before.is_some() { from > 0 } else { to < session.line_items.len() };
     let data: Vec<Value> = session.line_items[from..to].iter().map(|item| item.render(&session)).collect();
     let url = format!("/v1/checkout/sessions/{}/line_items", session.id);
-    Ok(json!({"object": "list", "data": data, "has_more": has_more, "url": url}))
+    let mut list = json!({"object": "list", "data": data, "has_more": has_more, "url": url});
+    expand.apply(work, &mut list)?;
+    Ok(list)
 }

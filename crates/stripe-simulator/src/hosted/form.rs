@@ -5,7 +5,10 @@ use std::collections::HashMap;
 use jiff::tz::TimeZone;
 
 use crate::checkout::Entry;
-use crate::model::card::{self, Card, Payer};
+use crate::model::aftermath::Aftermath;
+use crate::model::bank::{self, BankAccount};
+use crate::model::card::{self, Behaviour, Card};
+use crate::model::method::{Details, Payer};
 
 /// What may be shown again: never the number or the security code.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +26,8 @@ pub(crate) struct Mistakes {
     pub(crate) expiry: Option<&'static str>,
     pub(crate) cvc: Option<&'static str>,
     pub(crate) name: Option<&'static str>,
+    /// Whether they are those of the form for a bank account; its number is in `number`.
+    pub(crate) in_bank_form: bool,
 }
 
 /// The form as it was sent. It has no `Debug`: it holds a card number.
@@ -68,25 +73,27 @@ impl Typed {
         let expiry = parse_expiry(&self.expiry);
         let brand = card::brand(&self.number);
         let mistakes = Mistakes {
-            email: (!is_email(&self.email)).then_some("Enter an e-mail address."),
+            email: email_mistake(&self.email),
             number: self.number_mistake(),
             expiry: expiry_mistake(&self.expiry, expiry, now_ms),
             cvc: self.cvc_mistake(brand),
-            name: (self.name.is_empty() || self.name.chars().count() > 150)
-                .then_some("Enter the name on the card."),
+            name: name_mistake(&self.name, "Enter the name on the card."),
+            in_bank_form: false,
         };
         match (expiry, mistakes == Mistakes::default()) {
             (Some((exp_month, exp_year)), true) => Ok(Entry {
-                card: Card { brand: brand.to_owned(), last4: self.last4(), exp_month, exp_year },
+                details: Details::Card(Card {
+                    brand: brand.to_owned(),
+                    last4: last4(&self.number),
+                    exp_month,
+                    exp_year,
+                }),
                 behaviour: card::behaviour(&self.number),
+                aftermath: card::aftermath(&self.number),
                 payer: Payer { email: self.email.clone(), name: self.name.clone() },
             }),
             _ => Err(mistakes),
         }
-    }
-
-    fn last4(&self) -> String {
-        self.number.chars().skip(self.number.len().saturating_sub(4)).collect()
     }
 
     fn number_mistake(&self) -> Option<&'static str> {
@@ -104,6 +111,64 @@ impl Typed {
         let digits = self.cvc.chars().all(|character| character.is_ascii_digit());
         (!digits || !length.contains(&self.cvc.len())).then_some("Your card's security code is incomplete.")
     }
+}
+
+/// The form for a bank account as it was sent. It has no `Debug`: it holds an account number.
+pub(crate) struct TypedAccount {
+    email: String,
+    number: String,
+    name: String,
+}
+
+impl TypedAccount {
+    pub(crate) fn new(email: &str, number: &str, name: &str) -> Self {
+        let number = number.chars().filter(|character| !matches!(character, ' ' | '-')).collect();
+        Self { email: email.trim().to_owned(), number, name: name.trim().to_owned() }
+    }
+
+    /// Reads a form-encoded body; a field that is missing is empty.
+    pub(crate) fn read(body: &[u8]) -> Self {
+        let fields: HashMap<_, _> = form_urlencoded::parse(body).collect();
+        let field = |name: &str| fields.get(name).map(AsRef::as_ref).unwrap_or_default();
+        Self::new(field("email"), field("accountNumber"), field("billingName"))
+    }
+
+    pub(crate) fn kept(&self) -> Kept {
+        Kept { email: self.email.clone(), expiry: String::new(), name: self.name.clone() }
+    }
+
+    /// What is to be charged, if all fields are right.
+    pub(crate) fn check(&self) -> Result<Entry, Mistakes> {
+        let wrong = !bank::is_valid_number(&self.number);
+        let mistakes = Mistakes {
+            email: email_mistake(&self.email),
+            number: wrong.then_some("Your account number is invalid."),
+            name: name_mistake(&self.name, "Enter the name on the account."),
+            in_bank_form: true,
+            ..Mistakes::default()
+        };
+        if mistakes != (Mistakes { in_bank_form: true, ..Mistakes::default() }) {
+            return Err(mistakes);
+        }
+        Ok(Entry {
+            details: Details::UsBankAccount(BankAccount { last4: last4(&self.number) }),
+            behaviour: Behaviour::Delayed(bank::failure(&self.number)),
+            aftermath: Aftermath::default(),
+            payer: Payer { email: self.email.clone(), name: self.name.clone() },
+        })
+    }
+}
+
+fn last4(number: &str) -> String {
+    number.chars().skip(number.len().saturating_sub(4)).collect()
+}
+
+fn email_mistake(email: &str) -> Option<&'static str> {
+    (!is_email(email)).then_some("Enter an e-mail address.")
+}
+
+fn name_mistake(name: &str, mistake: &'static str) -> Option<&'static str> {
+    (name.is_empty() || name.chars().count() > 150).then_some(mistake)
 }
 
 /// Good enough for a page that sends no mail.
@@ -170,15 +235,20 @@ mod tests {
         let typed = Typed::new(" a@b.co", "4242-4242 4242 4242", "1234", "123", "Ana ");
         let entry = typed.check(NOW).ok().unwrap();
         assert_eq!(
-            entry.card,
-            Card { brand: "visa".to_owned(), last4: "4242".to_owned(), exp_month: 12, exp_year: 2034 }
+            entry.details,
+            Details::Card(Card {
+                brand: "visa".to_owned(),
+                last4: "4242".to_owned(),
+                exp_month: 12,
+                exp_year: 2034
+            })
         );
         assert_eq!(entry.payer, Payer { email: "a@b.co".to_owned(), name: "Ana".to_owned() });
     }
 
     #[test]
     fn every_field_is_asked_for() {
-        let Mistakes { email, number, expiry, cvc, name } = mistakes("", "", "", "", "");
+        let Mistakes { email, number, expiry, cvc, name, .. } = mistakes("", "", "", "", "");
         assert!([email, number, expiry, cvc, name].iter().all(Option::is_some));
     }
 

@@ -16,7 +16,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use axum::routing::get;
 
-use self::form::{Kept, Mistakes, Typed};
+use self::form::{Kept, Mistakes, Typed, TypedAccount};
 use crate::checkout::{self, Entry, Outcome};
 use crate::failure::Failure;
 use crate::model::payment_intent::{IntentStatus, PaymentIntent};
@@ -82,9 +82,8 @@ fn kept_from(session: &Session) -> Kept {
 }
 
 async fn pay(State(simulator): State<Simulator>, Path(id): Path<String>, body: Bytes) -> Response {
-    let typed = Typed::read(&body);
-    let kept = typed.kept();
-    let entry = match typed.check(simulator.now_ms()) {
+    let (kept, entry) = read_form(&body, simulator.real_ms());
+    let entry = match entry {
         Ok(entry) => entry,
         Err(mistakes) => return show_mistakes(&simulator, id, &kept, &mistakes).await,
     };
@@ -96,7 +95,20 @@ async fn pay(State(simulator): State<Simulator>, Path(id): Path<String>, body: B
     }
 }
 
+/// Which of the page's two forms was sent shows in its fields.
+fn read_form(body: &[u8], now_ms: i64) -> (Kept, Result<Entry, Mistakes>) {
+    if form_urlencoded::parse(body).any(|(name, _)| name == "accountNumber") {
+        let typed = TypedAccount::read(body);
+        return (typed.kept(), typed.check());
+    }
+    let typed = Typed::read(body);
+    (typed.kept(), typed.check(now_ms))
+}
+
 fn confirm(work: &mut Work<'_>, session: &mut Session, mut entry: Entry) -> Result<Outcome, Failure> {
+    if entry.details.is_bank_account() && !session.takes_bank_accounts() {
+        return Ok(Outcome::Refused);
+    }
     // The page shows the address as fixed: what comes back in its place does not count.
     if let Some(email) = &session.customer_email {
         entry.payer.email.clone_from(email);
@@ -169,7 +181,7 @@ where
 fn after_attempt(session: &Session, outcome: Outcome, kept: Option<&Kept>) -> Response {
     let complete = session.status == SessionStatus::Complete;
     match (outcome, kept) {
-        (Outcome::Paid, _) => see_other(session, &session.success_address()),
+        (Outcome::Paid | Outcome::Submitted, _) => see_other(session, &session.success_address()),
         // The second submit of a double click: the payer did pay.
         (Outcome::Refused, _) if complete => see_other(session, &session.success_address()),
         (Outcome::Challenged { challenge_id }, _) => {

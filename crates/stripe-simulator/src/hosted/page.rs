@@ -38,7 +38,6 @@ pub(crate) fn form(session: &Session, kept: &Kept, mistakes: &Mistakes, notice: 
         Some("donate") => "Donate",
         _ => "Pay",
     };
-    let email = session.customer_email.as_deref().unwrap_or(&kept.email);
     let body = html! {
         @if let Some(cancel_url) = &session.cancel_url {
             p.back { a href=(cancel_url) { "← Back" } }
@@ -50,37 +49,82 @@ pub(crate) fn form(session: &Session, kept: &Kept, mistakes: &Mistakes, notice: 
         @if let Some(notice) = notice {
             p.notice role="alert" { (notice) }
         }
-        form method="post" autocomplete="on" novalidate {
-            (Field {
-                label: "Email", name: "email", kind: "email", autocomplete: "email", hint: "",
-                value: email, fixed: session.customer_email.is_some(), mistake: mistakes.email,
-            }.render())
-            (Field {
-                label: "Card number", name: "cardNumber", kind: "text", autocomplete: "cc-number",
-                hint: "4242 4242 4242 4242", value: "", fixed: false, mistake: mistakes.number,
-            }.render())
-            div.pair {
-                (Field {
-                    label: "MM / YY", name: "cardExpiry", kind: "text", autocomplete: "cc-exp",
-                    hint: "12 / 34", value: &kept.expiry, fixed: false, mistake: mistakes.expiry,
-                }.render())
-                (Field {
-                    label: "CVC", name: "cardCvc", kind: "text", autocomplete: "cc-csc",
-                    hint: "123", value: "", fixed: false, mistake: mistakes.cvc,
-                }.render())
-            }
-            (Field {
-                label: "Cardholder name", name: "billingName", kind: "text", autocomplete: "cc-name",
-                hint: "", value: &kept.name, fixed: false, mistake: mistakes.name,
-            }.render())
-            button type="submit" { (verb) " " (amount) }
+        (card_form(session, kept, mistakes, &format!("{verb} {amount}")))
+        @if session.takes_bank_accounts() {
+            (bank_form(session, kept, mistakes, &format!("{verb} {amount} by bank")))
         }
     };
     frame(&format!("{verb} {amount}"), "../", &body)
 }
 
+/// The payer's address: fixed where the shop gave it.
+fn email<'a>(session: &'a Session, kept: &'a Kept, prefix: &'a str, mistake: Option<&'a str>) -> Field<'a> {
+    Field {
+        label: "Email",
+        prefix,
+        name: "email",
+        kind: "email",
+        autocomplete: "email",
+        hint: "",
+        value: session.customer_email.as_deref().unwrap_or(&kept.email),
+        fixed: session.customer_email.is_some(),
+        mistake,
+    }
+}
+
+fn card_form(session: &Session, kept: &Kept, mistakes: &Mistakes, submit: &str) -> Markup {
+    let none = Mistakes::default();
+    let mistakes = if mistakes.in_bank_form { &none } else { mistakes };
+    html! {
+        form method="post" autocomplete="on" novalidate {
+            (email(session, kept, "", mistakes.email).render())
+            (Field {
+                label: "Card number", prefix: "", name: "cardNumber", kind: "text", autocomplete: "cc-number",
+                hint: "4242 4242 4242 4242", value: "", fixed: false, mistake: mistakes.number,
+            }.render())
+            div.pair {
+                (Field {
+                    label: "MM / YY", prefix: "", name: "cardExpiry", kind: "text", autocomplete: "cc-exp",
+                    hint: "12 / 34", value: &kept.expiry, fixed: false, mistake: mistakes.expiry,
+                }.render())
+                (Field {
+                    label: "CVC", prefix: "", name: "cardCvc", kind: "text", autocomplete: "cc-csc",
+                    hint: "123", value: "", fixed: false, mistake: mistakes.cvc,
+                }.render())
+            }
+            (Field {
+                label: "Cardholder name", prefix: "", name: "billingName", kind: "text", autocomplete: "cc-name",
+                hint: "", value: &kept.name, fixed: false, mistake: mistakes.name,
+            }.render())
+            button type="submit" { (submit) }
+        }
+    }
+}
+
+fn bank_form(session: &Session, kept: &Kept, mistakes: &Mistakes, submit: &str) -> Markup {
+    let none = Mistakes::default();
+    let mistakes = if mistakes.in_bank_form { mistakes } else { &none };
+    html! {
+        form.other method="post" autocomplete="off" novalidate {
+            h2 { "Or from a bank account" }
+            (email(session, kept, "bank-", mistakes.email).render())
+            (Field {
+                label: "Account number", prefix: "bank-", name: "accountNumber", kind: "text",
+                autocomplete: "off", hint: "000123456789", value: "", fixed: false, mistake: mistakes.number,
+            }.render())
+            (Field {
+                label: "Account holder", prefix: "bank-", name: "billingName", kind: "text", autocomplete: "name",
+                hint: "", value: &kept.name, fixed: false, mistake: mistakes.name,
+            }.render())
+            button.plain type="submit" { (submit) }
+        }
+    }
+}
+
 struct Field<'a> {
     label: &'a str,
+    /// Keeps the ids of two forms apart.
+    prefix: &'a str,
     name: &'a str,
     kind: &'a str,
     autocomplete: &'a str,
@@ -93,11 +137,12 @@ struct Field<'a> {
 impl Field<'_> {
     fn render(&self) -> Markup {
         let numeric = matches!(self.autocomplete, "cc-number" | "cc-exp" | "cc-csc");
-        let mistake_id = format!("{}-error", self.name);
+        let id = format!("{}{}", self.prefix, self.name);
+        let mistake_id = format!("{id}-error");
         html! {
             div.field {
-                label for=(self.name) { (self.label) }
-                input id=(self.name) name=(self.name) type=(self.kind) autocomplete=(self.autocomplete)
+                label for=(id) { (self.label) }
+                input id=(id) name=(self.name) type=(self.kind) autocomplete=(self.autocomplete)
                     inputmode=[numeric.then_some("numeric")] placeholder=(self.hint) value=(self.value)
                     readonly[self.fixed] required aria-invalid=[self.mistake.map(|_| "true")]
                     aria-describedby=[self.mistake.map(|_| &mistake_id)];
@@ -129,6 +174,13 @@ pub(crate) fn challenge(session: &Session) -> String {
 pub(crate) fn closed(session: &Session) -> String {
     let amount = money::format(session.amount_total, &session.currency);
     let body = match session.status {
+        SessionStatus::Complete if session.unpaid => html! {
+            header {
+                h1 { "This payment is with your bank" }
+                p { "It may take some days until it is certain that " (amount) " was paid." }
+            }
+            p { a.button href=(session.success_address()) { "Continue" } }
+        },
         SessionStatus::Complete => html! {
             header { h1 { "This payment is complete" } p { (amount) " was paid. You are not charged again." } }
             p { a.button href=(session.success_address()) { "Continue" } }

@@ -4,7 +4,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::charge::address;
+use super::aftermath::{Aftermath, Grounds, Refunding};
+use super::method::Decline;
 
 /// What is kept of a card.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,36 +16,13 @@ pub(crate) struct Card {
     pub(crate) exp_year: i64,
 }
 
-/// Who pays.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Payer {
-    pub(crate) email: String,
-    pub(crate) name: String,
-}
-
-/// A card as it was entered for one payment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct PaymentMethod {
-    pub(crate) id: String,
-    pub(crate) created: i64,
-    pub(crate) card: Card,
-    pub(crate) payer: Payer,
-}
-
-/// Why a card was turned down.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Decline {
-    pub(crate) code: String,
-    /// Stripe's `decline_code`; none where no bank was asked.
-    pub(crate) reason: Option<String>,
-    pub(crate) message: String,
-}
-
-/// What a test card does when it is charged.
+/// What a payment method does when it is charged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Behaviour {
     Succeeds,
     Declines(Decline),
+    /// A bank answers later, with a failure if there is one here.
+    Delayed(Option<Decline>),
     /// Asks for 3-D Secure; the inner behaviour follows once the payer has authenticated.
     Challenges(Box<Behaviour>),
 }
@@ -70,12 +48,21 @@ const CHALLENGING: &[&str] =
     &["4000002500003155", "4000002760003184", "4000000000003220", "4000000000003063"];
 const CHALLENGING_THEN_DECLINING: &str = "4000008400001629";
 
+/// Cards that are charged like any other; what they are for comes later.
+const REFUND_PENDING: &str = "4000000000007726";
+const REFUND_BOUNCING: &str = "4000000000005126";
+const DISPUTED: &[(&str, Grounds)] = &[
+    ("4000000000000259", Grounds::Fraudulent),
+    ("4000000000002685", Grounds::ProductNotReceived),
+    ("4000000000001976", Grounds::Inquiry),
+];
+
 const DECLINED: &str = "Your card was declined.";
 
 /// What the card with this number does. A number that is no test card is declined, as Stripe does in test
 /// mode.
 pub(crate) fn behaviour(number: &str) -> Behaviour {
-    if SUCCEEDING.contains(&number) {
+    if SUCCEEDING.contains(&number) || aftermath(number) != Aftermath::default() {
         return Behaviour::Succeeds;
     }
     if CHALLENGING.contains(&number) {
@@ -108,6 +95,17 @@ pub(crate) fn behaviour(number: &str) -> Behaviour {
             "Your card was declined: this is a test, and the number is not one of the test cards.",
         ),
     })
+}
+
+/// What happens to the payments of the card with this number after they succeeded.
+pub(crate) fn aftermath(number: &str) -> Aftermath {
+    let refunding = match number {
+        REFUND_PENDING => Refunding::Pending,
+        REFUND_BOUNCING => Refunding::Bouncing,
+        _ => Refunding::AtOnce,
+    };
+    let dispute = DISPUTED.iter().find(|(other, _)| *other == number).map(|(_, grounds)| *grounds);
+    Aftermath { refunding, dispute }
 }
 
 fn decline(code: &str, reason: &str, message: &str) -> Decline {
@@ -152,40 +150,23 @@ pub(crate) fn brand(digits: &str) -> &'static str {
     }
 }
 
-impl PaymentMethod {
-    /// Stripe's object `payment_method`.
+impl Card {
+    /// The part of a payment method that tells the card.
     pub(crate) fn render(&self) -> Value {
         json!({
-            "id": self.id,
-            "object": "payment_method",
-            "billing_details": self.payer.render(),
-            "card": {
-                "brand": self.card.brand,
-                "checks": checks("unchecked"),
-                "country": "US",
-                "exp_month": self.card.exp_month,
-                "exp_year": self.card.exp_year,
-                "fingerprint": null,
-                "funding": "credit",
-                "generated_from": null,
-                "last4": self.card.last4,
-                "networks": {"available": [self.card.brand], "preferred": null},
-                "three_d_secure_usage": {"supported": true},
-                "wallet": null,
-            },
-            "created": self.created,
-            "customer": null,
-            "livemode": false,
-            "metadata": {},
-            "type": "card",
+            "brand": self.brand,
+            "checks": checks("unchecked"),
+            "country": "US",
+            "exp_month": self.exp_month,
+            "exp_year": self.exp_year,
+            "fingerprint": null,
+            "funding": "credit",
+            "generated_from": null,
+            "last4": self.last4,
+            "networks": {"available": [self.brand], "preferred": null},
+            "three_d_secure_usage": {"supported": true},
+            "wallet": null,
         })
-    }
-}
-
-impl Payer {
-    /// Stripe's object `billing_details`.
-    pub(crate) fn render(&self) -> Value {
-        json!({"address": address(), "email": self.email, "name": self.name, "phone": null})
     }
 }
 
@@ -211,7 +192,9 @@ mod tests {
             "4000000000000127",
             "4000000000000119",
         ];
-        for number in SUCCEEDING.iter().chain(CHALLENGING).chain(&others) {
+        let later = [REFUND_PENDING, REFUND_BOUNCING];
+        let disputed = DISPUTED.iter().map(|(number, _)| number);
+        for number in SUCCEEDING.iter().chain(CHALLENGING).chain(&others).chain(&later).chain(disputed) {
             assert!(is_valid_number(number), "{number}");
             assert_ne!(brand(number), "unknown", "{number}");
         }

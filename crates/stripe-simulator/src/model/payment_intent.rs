@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Metadata;
-use super::card::{Decline, PaymentMethod};
+use super::method::{Decline, PaymentMethod, US_BANK_ACCOUNT, card_only};
 use crate::storage::objects::Document;
 
 /// The states of Stripe's that a session's intent goes through.
@@ -13,11 +13,13 @@ use crate::storage::objects::Document;
 pub(crate) enum IntentStatus {
     RequiresPaymentMethod,
     RequiresAction,
+    /// A bank is at it.
+    Processing,
     Succeeded,
     Canceled,
 }
 
-/// Why the last card was turned down.
+/// Why the last payment method was turned down.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct PaymentError {
     pub(crate) decline: Decline,
@@ -39,11 +41,19 @@ pub(crate) struct PaymentIntent {
     pub(crate) receipt_email: Option<String>,
     pub(crate) status: IntentStatus,
     pub(crate) latest_charge: Option<String>,
-    /// The card it is, or was last, to be paid with.
+    /// What it is, or was last, to be paid with.
     pub(crate) payment_method: Option<PaymentMethod>,
     pub(crate) last_error: Option<PaymentError>,
     /// Unix seconds.
     pub(crate) canceled_at: Option<i64>,
+    /// What the caller said; none where the session ended.
+    #[serde(default)]
+    pub(crate) cancellation_reason: Option<String>,
+    /// The checkout session it belongs to.
+    #[serde(default)]
+    pub(crate) session: String,
+    #[serde(default = "card_only")]
+    pub(crate) payment_method_types: Vec<String>,
 }
 
 impl Document for PaymentIntent {
@@ -59,6 +69,19 @@ impl Document for PaymentIntent {
 
     fn link(&self) -> Option<&str> {
         None
+    }
+}
+
+impl IntentStatus {
+    /// Stripe's word.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::RequiresPaymentMethod => "requires_payment_method",
+            Self::RequiresAction => "requires_action",
+            Self::Processing => "processing",
+            Self::Succeeded => "succeeded",
+            Self::Canceled => "canceled",
+        }
     }
 }
 
@@ -80,7 +103,9 @@ impl PaymentIntent {
             "application_fee_amount": null,
             "automatic_payment_methods": null,
             "canceled_at": self.canceled_at,
-            "cancellation_reason": self.canceled_at.map(|_| "automatic"),
+            "cancellation_reason": self.canceled_at.map(|_| {
+                self.cancellation_reason.as_deref().unwrap_or("automatic")
+            }),
             "capture_method": "automatic",
             "client_secret": self.client_secret,
             "confirmation_method": "automatic",
@@ -96,13 +121,8 @@ impl PaymentIntent {
             "next_action": next_action,
             "on_behalf_of": null,
             "payment_method": self.attached_method(),
-            "payment_method_options": {"card": {
-                "installments": null,
-                "mandate_options": null,
-                "network": null,
-                "request_three_d_secure": "automatic",
-            }},
-            "payment_method_types": ["card"],
+            "payment_method_options": self.method_options(),
+            "payment_method_types": self.payment_method_types,
             "processing": null,
             "receipt_email": self.receipt_email,
             "review": null,
@@ -114,6 +134,19 @@ impl PaymentIntent {
             "transfer_data": null,
             "transfer_group": null,
         })
+    }
+
+    fn method_options(&self) -> Value {
+        let mut options = json!({"card": {
+            "installments": null,
+            "mandate_options": null,
+            "network": null,
+            "request_three_d_secure": "automatic",
+        }});
+        if self.payment_method_types.iter().any(|kind| kind == US_BANK_ACCOUNT) {
+            options[US_BANK_ACCOUNT] = json!({"verification_method": "automatic"});
+        }
+        options
     }
 
     /// A declined card is detached: Stripe asks for a new payment method then.

@@ -4,8 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Metadata;
-use super::card::{Payer, PaymentMethod};
-use super::charge::address;
+use super::method::{Decline, Payer, PaymentMethod, US_BANK_ACCOUNT, address, card_only};
 use crate::storage::objects::Document;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,7 +22,16 @@ pub(crate) struct Challenge {
     pub(crate) id: String,
     pub(crate) payment_method: PaymentMethod,
     /// Whether the bank turns the card down after all.
-    pub(crate) decline: Option<super::card::Decline>,
+    pub(crate) decline: Option<Decline>,
+}
+
+/// A payment from a bank account that is under way.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct BankDebit {
+    /// Unix seconds at which the bank is done.
+    pub(crate) settles_at: i64,
+    /// Why it will have failed then, if it will.
+    pub(crate) failure: Option<Decline>,
 }
 
 /// What is handed on to the payment intent.
@@ -65,6 +73,14 @@ pub(crate) struct Session {
     /// Whoever tried last: shown in the object once the session is complete.
     pub(crate) payer: Option<Payer>,
     pub(crate) challenge: Option<Challenge>,
+    #[serde(default = "card_only")]
+    pub(crate) payment_method_types: Vec<String>,
+    /// The payment from a bank account that a complete session still waits for.
+    #[serde(default)]
+    pub(crate) debit: Option<BankDebit>,
+    /// Whether a complete session was not paid: the bank has not answered, or has turned the payment down.
+    #[serde(default)]
+    pub(crate) unpaid: bool,
 }
 
 impl Document for Session {
@@ -83,13 +99,24 @@ impl Document for Session {
     }
 
     fn due(&self) -> Option<i64> {
-        self.is_open().then_some(self.expires_at)
+        if self.is_open() { Some(self.expires_at) } else { self.debit.as_ref().map(|debit| debit.settles_at) }
+    }
+
+    /// The e-mail that lists are filtered by.
+    fn second(&self) -> Option<&str> {
+        let payer = self.payer.as_ref().filter(|_| self.status == SessionStatus::Complete);
+        payer.map(|payer| payer.email.as_str()).or(self.customer_email.as_deref())
     }
 }
 
 impl Session {
     pub(crate) fn is_open(&self) -> bool {
         self.status == SessionStatus::Open
+    }
+
+    /// Whether the payer may use a bank account.
+    pub(crate) fn takes_bank_accounts(&self) -> bool {
+        self.payment_method_types.iter().any(|kind| kind == US_BANK_ACCOUNT)
     }
 
     /// Where the browser goes after the payment.
@@ -112,7 +139,7 @@ impl Session {
 
     /// Stripe's object `checkout.session`. `public_base` is where browsers reach the simulator.
     pub(crate) fn render(&self, public_base: &str) -> Value {
-        let paid = self.status == SessionStatus::Complete;
+        let paid = self.status == SessionStatus::Complete && !self.unpaid;
         let url = self.is_open().then(|| format!("{public_base}/c/pay/{}", self.id));
         json!({
             "id": self.id,
@@ -154,7 +181,7 @@ impl Session {
             "payment_link": null,
             "payment_method_collection": "if_required",
             "payment_method_options": {},
-            "payment_method_types": ["card"],
+            "payment_method_types": self.payment_method_types,
             "payment_status": if paid { "paid" } else { "unpaid" },
             "phone_number_collection": {"enabled": false},
             "recovered_from": null,

@@ -9,6 +9,7 @@ pub(crate) mod keys;
 pub(crate) mod objects;
 mod postgres;
 mod schema;
+pub(crate) mod settings;
 mod sqlite;
 #[cfg(test)]
 mod tests;

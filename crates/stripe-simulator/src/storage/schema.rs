@@ -2,7 +2,8 @@
 
 use super::{StorageError, Tx, Value};
 
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_initial.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("migrations/0001_initial.sql"), include_str!("migrations/0002_life_of_a_payment.sql")];
 
 /// Applies the migrations that are missing. `serial` is the database's spelling of a key that counts by
 /// itself. The caller holds the write transaction, so that two servers that start at once do not both

@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::deliveries::{self, Attempt};
+use super::deliveries::{self, Attempt, New, Times};
 use super::keys::{self, Claim, KeyedRequest};
 use super::objects::{self, Document, Filter, Links};
 use super::{Access, Database, Storage, StorageError, Tx, Value};
 use crate::failure::Failure;
+use crate::model::event::Event;
 
 crate::on_both_storages!(
     documents,
@@ -17,6 +18,7 @@ crate::on_both_storages!(
     leases,
     reopened,
     newer_tables_are_refused,
+    older_tables_are_brought_up_to_date,
 );
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -77,8 +79,7 @@ async fn documents(storage: Storage) {
         let ids = |found: Vec<Note>| found.into_iter().map(|note| note.id).collect::<Vec<_>>();
         assert_eq!(ids(objects::due(tx, 5, 10)?), ["c", "a"]);
         assert_eq!(ids(objects::due(tx, 5, 1)?), ["c"]);
-        let all =
-            Filter { links: Links::Any, created: (i64::MIN, i64::MAX), older_than: None, newer_than: None };
+        let all = Filter::of(Links::Any);
         assert_eq!(ids(objects::list(tx, &all, 10)?), ["d", "c", "b", "a"]);
         let starting = Filter { links: Links::StartingWith("x.".to_owned()), ..all.clone() };
         assert_eq!(ids(objects::list(tx, &starting, 10)?), ["a"]);
@@ -142,7 +143,8 @@ async fn writers_run_alone(storage: Storage) {
 }
 
 fn request(key: &str, fingerprint: &str, owner: &str) -> KeyedRequest {
-    KeyedRequest { key: key.to_owned(), fingerprint: fingerprint.to_owned(), owner: owner.to_owned() }
+    let scope = "s".to_owned();
+    KeyedRequest { key: key.to_owned(), scope, fingerprint: fingerprint.to_owned(), owner: owner.to_owned() }
 }
 
 async fn keys_are_claimed_once(storage: Storage) {
@@ -150,54 +152,63 @@ async fn keys_are_claimed_once(storage: Storage) {
     let database = Database::open(&storage).await.unwrap();
     write(&database, |tx| {
         let (first, second, third) = (request("k", "f", "1"), request("k", "f", "2"), request("k", "f", "3"));
-        assert_eq!(keys::claim(tx, &first, 1000)?, Claim::Won);
-        assert_eq!(keys::claim(tx, &second, 1000)?, Claim::InFlight);
-        assert_eq!(keys::claim(tx, &request("k", "g", "2"), 1000)?, Claim::Mismatch);
+        assert_eq!(keys::claim(tx, &first, at(1000))?, Claim::Won);
+        assert_eq!(keys::claim(tx, &second, at(1000))?, Claim::InFlight);
+        assert_eq!(keys::claim(tx, &request("k", "g", "2"), at(1000))?, Claim::Mismatch);
         // The first one's server died: the second takes over, and the first can no longer answer.
-        assert_eq!(keys::claim(tx, &second, 15_999)?, Claim::InFlight);
-        assert_eq!(keys::claim(tx, &second, 16_000)?, Claim::Won);
+        assert_eq!(keys::claim(tx, &second, at(15_999))?, Claim::InFlight);
+        assert_eq!(keys::claim(tx, &second, at(16_000))?, Claim::Won);
         assert!(matches!(keys::answer(tx, &first, 200, "{}"), Err(StorageError::Rows { .. })));
         keys::release(tx, &first)?;
-        assert_eq!(keys::claim(tx, &third, 16_000)?, Claim::InFlight);
+        assert_eq!(keys::claim(tx, &third, at(16_000))?, Claim::InFlight);
         keys::answer(tx, &second, 200, "{}")?;
         keys::release(tx, &second)?;
         let answered = Claim::Answered { status: 200, body: "{}".to_owned(), owner: "2".to_owned() };
-        assert_eq!(keys::claim(tx, &third, 16_000 + DAY - 1)?, answered);
-        assert_eq!(keys::claim(tx, &third, 16_000 + DAY)?, Claim::Won);
+        assert_eq!(keys::claim(tx, &third, at(16_000 + DAY - 1))?, answered);
+        assert_eq!(keys::claim(tx, &third, at(16_000 + DAY))?, Claim::Won);
         keys::release(tx, &third)?;
-        assert_eq!(keys::claim(tx, &first, 16_000 + DAY)?, Claim::Won);
+        assert_eq!(keys::claim(tx, &first, at(16_000 + DAY))?, Claim::Won);
         Ok(())
     })
     .await;
+}
+
+/// Both clocks show the same.
+fn at(now: i64) -> Times {
+    Times { now, real: now }
+}
+
+fn new<'a>(event_id: &'a str, thread: &'a str) -> New<'a> {
+    New { event_id, endpoint: 0, thread, next_at_ms: 100, overtaken: false }
 }
 
 async fn leases(storage: Storage) {
     let database = Database::open(&storage).await.unwrap();
     write(&database, |tx| {
         for (event, thread) in [("e1", "s1"), ("e2", "s1"), ("e3", "s2")] {
-            deliveries::enqueue(tx, event, thread, 100)?;
+            deliveries::enqueue(tx, new(event, thread))?;
         }
-        assert!(deliveries::claim(tx, 99, 10)?.is_none());
-        let first = deliveries::claim(tx, 100, 10)?.unwrap();
+        assert!(deliveries::claim(tx, at(99), 10)?.is_none());
+        let first = deliveries::claim(tx, at(100), 10)?.unwrap();
         assert_eq!(first.event_id, "e1");
         // e2 is of the same thread, and waits.
-        let third = deliveries::claim(tx, 100, 10)?.unwrap();
+        let third = deliveries::claim(tx, at(100), 10)?.unwrap();
         assert_eq!(third.event_id, "e3");
-        assert!(!deliveries::waiting(tx, 100)?);
+        assert!(!deliveries::waiting(tx, at(100))?);
         assert!(deliveries::record(tx, &first, Attempt::Failed { next_at_ms: 200 })?);
         assert!(!deliveries::record(tx, &first, Attempt::Delivered)?, "that attempt is over");
-        let second = deliveries::claim(tx, 100, 10)?.unwrap();
+        let second = deliveries::claim(tx, at(100), 10)?.unwrap();
         assert_eq!(second.event_id, "e2");
         assert!(deliveries::record(tx, &second, Attempt::Delivered)?);
         deliveries::release(tx, &third)?;
-        let third = deliveries::claim(tx, 100, 10)?.unwrap();
+        let third = deliveries::claim(tx, at(100), 10)?.unwrap();
         assert_eq!((third.event_id.as_str(), third.attempts), ("e3", 0));
         assert!(deliveries::record(tx, &third, Attempt::GivenUp)?);
-        let again = deliveries::claim(tx, 200, 10)?.unwrap();
+        let again = deliveries::claim(tx, at(200), 10)?.unwrap();
         assert_eq!((again.event_id.as_str(), again.attempts), ("e1", 1));
         // Its server dies; the lease ends.
-        assert!(deliveries::claim(tx, 209, 10)?.is_none());
-        assert_eq!(deliveries::claim(tx, 210, 10)?, Some(again));
+        assert!(deliveries::claim(tx, at(209), 10)?.is_none());
+        assert_eq!(deliveries::claim(tx, at(210), 10)?, Some(again));
         Ok(())
     })
     .await;
@@ -221,4 +232,51 @@ async fn newer_tables_are_refused(storage: Storage) {
     write(&database, |tx| tx.execute("UPDATE schema_version SET version = $1", &[Value::from(999)])).await;
     let refused = Database::open(&storage).await;
     assert!(matches!(refused, Err(StorageError::TooNew { found: 999, .. })));
+}
+
+/// What the first version of the tables held.
+const OLDER: &str = "
+    CREATE TABLE schema_version (version BIGINT NOT NULL);
+    INSERT INTO schema_version (version) VALUES (1);
+    INSERT INTO objects (kind, id, created, link, due, body) VALUES
+        ('event', 'evt_1', 1, 'a.b', NULL, '{\"id\":\"evt_1\",\"created\":1,\"type\":\"a.b\",\"object\":{},\"request_id\":null,\"idempotency_key\":null,\"pending\":true}'),
+        ('event', 'evt_2', 1, 'a.b', NULL, '{\"id\":\"evt_2\",\"created\":1,\"type\":\"a.b\",\"object\":{},\"request_id\":null,\"idempotency_key\":null,\"pending\":false}');
+    INSERT INTO deliveries (event_id, thread, attempts, next_at, lease_until, state) VALUES
+        ('evt_2', 'cs_1', 1, 0, 0, 'delivered'), ('evt_1', 'cs_1', 2, 50, 0, 'pending');";
+
+async fn make_older(storage: &Storage) {
+    let tables = |serial: &str| include_str!("migrations/0001_initial.sql").replace("{serial}", serial);
+    match storage {
+        Storage::Sqlite { path } => {
+            let connection = rusqlite::Connection::open(path).unwrap();
+            connection.execute_batch(&tables("INTEGER PRIMARY KEY AUTOINCREMENT")).unwrap();
+            connection.execute_batch(OLDER).unwrap();
+        }
+        Storage::Postgres { url } => {
+            let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+            let connection = tokio::spawn(connection);
+            let schema = "CREATE SCHEMA stripe_simulator; SET search_path TO stripe_simulator;";
+            let tables = tables("BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY");
+            client.batch_execute(&format!("{schema}{tables}{OLDER}")).await.unwrap();
+            drop(client);
+            connection.await.unwrap().unwrap();
+        }
+    }
+}
+
+async fn older_tables_are_brought_up_to_date(storage: Storage) {
+    make_older(&storage).await;
+    let database = Database::open(&storage).await.unwrap();
+    write(&database, |tx| {
+        let pending = |event: Event| event.pending;
+        assert_eq!(pending(objects::get(tx, "evt_1")?), 1);
+        assert_eq!(pending(objects::get(tx, "evt_2")?), 0);
+        assert!(deliveries::claim(tx, at(49), 10)?.is_none());
+        let waiting = deliveries::claim(tx, at(50), 10)?.unwrap();
+        assert_eq!((waiting.event_id.as_str(), waiting.endpoint, waiting.attempts), ("evt_1", 0, 2));
+        assert_eq!(deliveries::outstanding(tx, "evt_1")?, 1);
+        assert_eq!(deliveries::outstanding(tx, "evt_2")?, 0);
+        deliveries::enqueue(tx, new("evt_3", "cs_1"))
+    })
+    .await;
 }

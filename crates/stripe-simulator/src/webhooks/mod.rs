@@ -1,8 +1,8 @@
 //! Signed webhooks, repeated until they are answered.
 //!
 //! Four attempts run side by side in each process; events of one session are attempted in the order in which
-//! they happened. One that was not answered with 2xx comes again after 1, 2, 4 … seconds, at most an hour,
-//! and is given up after three days, as at Stripe.
+//! they happened. One that was not answered with 2xx comes again after 1, 2, 4 … seconds of the simulated
+//! clock, at most an hour, and is given up after three days, as at Stripe.
 
 use std::time::Duration;
 
@@ -24,13 +24,13 @@ const ANSWER: Duration = Duration::from_secs(10);
 const CONNECT: Duration = Duration::from_secs(3);
 /// Longer than an attempt can last, so that a lease that ran out belongs to a process that died.
 const LEASE_MS: i64 = 15_000;
-/// How often to look for what other processes wrote, and for sessions that ran out.
+/// How often to look for what other processes wrote, and for what is due.
 const POLL: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE_MS: i64 = 60 * 60 * 1000;
 const GIVE_UP_AFTER_MS: i64 = 3 * 24 * 60 * 60 * 1000;
 
 impl Simulator {
-    /// Delivers webhooks, and expires sessions whose time is over, until `stop` holds `true` or its sender is
+    /// Delivers webhooks, and lets happen what is due, until `stop` holds `true` or its sender is
     /// gone. An attempt that is under way then is abandoned, and made again by whoever runs next.
     pub async fn run_webhooks(self, stop: watch::Receiver<bool>) {
         join_all((0..WORKERS).map(|_| work(&self, stop.clone()))).await;
@@ -76,13 +76,13 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 
 /// Makes one attempt; returns false if nothing was due.
 async fn deliver_next(simulator: &Simulator, stop: &mut watch::Receiver<bool>) -> Result<bool, Failure> {
-    simulator.expire_overdue().await?;
-    let look = |work: &mut Work<'_>| Ok(deliveries::waiting(work.tx, work.now_ms)?);
+    simulator.let_time_pass().await?;
+    let look = |work: &mut Work<'_>| Ok(deliveries::waiting(work.tx, work.times)?);
     if !simulator.transact(Access::Read, Cause::default(), look).await? {
         return Ok(false);
     }
     let claim = |work: &mut Work<'_>| {
-        let Some(delivery) = deliveries::claim(work.tx, work.now_ms, LEASE_MS)? else { return Ok(None) };
+        let Some(delivery) = deliveries::claim(work.tx, work.times, LEASE_MS)? else { return Ok(None) };
         let event: Event = objects::get(work.tx, &delivery.event_id)?;
         Ok(Some((delivery, event)))
     };
@@ -90,7 +90,7 @@ async fn deliver_next(simulator: &Simulator, stop: &mut watch::Receiver<bool>) -
         return Ok(false);
     };
     tokio::select! {
-        answered = send(simulator, &event) => record(simulator, delivery, event, answered).await?,
+        outcome = attempt(simulator, &delivery, &event) => record(simulator, delivery, event, outcome).await?,
         () = stopped(stop) => {
             let release = move |work: &mut Work<'_>| Ok(deliveries::release(work.tx, &delivery)?);
             simulator.transact(Access::Write, Cause::default(), release).await?;
@@ -99,17 +99,31 @@ async fn deliver_next(simulator: &Simulator, stop: &mut watch::Receiver<bool>) -
     Ok(true)
 }
 
-/// Sends the event once; true if it was answered with 2xx.
-async fn send(simulator: &Simulator, event: &Event) -> bool {
-    let config = simulator.config();
+/// How an attempt went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    Answered,
+    NotAnswered,
+    /// The receiver it was for is no longer configured.
+    NoReceiver,
+}
+
+async fn attempt(simulator: &Simulator, delivery: &Delivery, event: &Event) -> Sent {
+    let Some(url) = simulator.webhooks().urls.get(delivery.endpoint) else { return Sent::NoReceiver };
+    if send(simulator, url, event).await { Sent::Answered } else { Sent::NotAnswered }
+}
+
+/// Sends the event once; true if it was answered with 2xx. It is signed with the time that the receiver's
+/// clock shows as well, however far the simulated one was moved: receivers refuse what is not of this time.
+async fn send(simulator: &Simulator, url: &str, event: &Event) -> bool {
     let payload = event.render().to_string();
-    let timestamp = simulator.now_ms().div_euclid(1000);
+    let timestamp = simulator.real_ms().div_euclid(1000);
     let response = simulator
         .client()
-        .post(&config.webhook_url)
+        .post(url)
         .header("Content-Type", "application/json; charset=utf-8")
         .header("User-Agent", "Stripe/1.0 (simulator)")
-        .header("Stripe-Signature", signature(&config.webhook_secret, timestamp, &payload))
+        .header("Stripe-Signature", signature(&simulator.webhooks().secret, timestamp, &payload))
         .body(payload)
         .send()
         .await;
@@ -134,23 +148,28 @@ async fn record(
     simulator: &Simulator,
     delivery: Delivery,
     mut event: Event,
-    answered: bool,
+    sent: Sent,
 ) -> Result<(), Failure> {
     let job = move |work: &mut Work<'_>| {
-        let attempt = outcome(&delivery, event.created, answered, work.now_ms);
+        let attempt = outcome(&delivery, event.created, sent, work.times.now);
         let settled = !matches!(attempt, Attempt::Failed { .. });
         if deliveries::record(work.tx, &delivery, attempt)? && settled {
-            event.pending = false;
+            event.pending = deliveries::outstanding(work.tx, &event.id)?;
             objects::update(work.tx, &event)?;
         }
         Ok(())
     };
-    simulator.transact(Access::Write, Cause::default(), job).await
+    simulator.transact(Access::Write, Cause::default(), job).await?;
+    // A later event may have held an earlier one back.
+    simulator.ring();
+    Ok(())
 }
 
-fn outcome(delivery: &Delivery, created: i64, answered: bool, now_ms: i64) -> Attempt {
-    if answered {
-        return Attempt::Delivered;
+fn outcome(delivery: &Delivery, created: i64, sent: Sent, now_ms: i64) -> Attempt {
+    match sent {
+        Sent::Answered => return Attempt::Delivered,
+        Sent::NoReceiver => return Attempt::GivenUp,
+        Sent::NotAnswered => {}
     }
     let exponent = u32::try_from(delivery.attempts.clamp(0, 32)).unwrap_or(32);
     let next_at_ms = now_ms + (1000_i64 << exponent).min(LONGEST_PAUSE_MS);

@@ -11,17 +11,17 @@ crate::on_both_storages!(pauses_between_attempts, a_lease_outlives_nobody, stopp
 const GOOD: &str = r#"{"card": "4242424242424242"}"#;
 
 fn delivery(attempts: i64) -> Delivery {
-    Delivery { seq: 1, event_id: "evt_1".to_owned(), attempts }
+    Delivery { seq: 1, event_id: "evt_1".to_owned(), endpoint: 0, thread: "cs_1".to_owned(), attempts }
 }
 
 #[test]
 fn pauses_double_up_to_an_hour_and_end_after_three_days() {
-    let pause = |attempts, now_ms| outcome(&delivery(attempts), 0, false, now_ms);
+    let pause = |attempts, now_ms| outcome(&delivery(attempts), 0, Sent::NotAnswered, now_ms);
     for (attempts, seconds) in [(0, 1), (1, 2), (2, 4), (11, 2048), (12, 3600), (40, 3600)] {
         assert_eq!(pause(attempts, 0), Attempt::Failed { next_at_ms: seconds * 1000 });
     }
     assert_eq!(pause(80, GIVE_UP_AFTER_MS - 60 * 1000), Attempt::GivenUp);
-    assert_eq!(outcome(&delivery(3), 0, true, GIVE_UP_AFTER_MS), Attempt::Delivered);
+    assert_eq!(outcome(&delivery(3), 0, Sent::Answered, GIVE_UP_AFTER_MS), Attempt::Delivered);
 }
 
 #[test]
@@ -72,7 +72,7 @@ async fn a_lease_outlives_nobody(storage: Storage) {
     let mut running = Running::start(storage).await;
     let session = running.new_session().await;
     ok(running.pay(&session, GOOD).send().await.unwrap()).await;
-    let claim = |work: &mut Work<'_>| Ok(deliveries::claim(work.tx, work.now_ms, LEASE_MS)?);
+    let claim = |work: &mut Work<'_>| Ok(deliveries::claim(work.tx, work.times, LEASE_MS)?);
     let held = running.simulator.transact(Access::Write, Cause::default(), claim).await.unwrap();
     assert_eq!(held.unwrap().attempts, 0);
     assert!(!turn(&running).await);
@@ -94,8 +94,10 @@ async fn stopping_gives_the_lease_back(storage: Storage) {
     let deaf = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let running = Running::start(storage.clone()).await;
     let config = crate::Config {
+        public_base: running.base.clone(),
         webhook_url: format!("http://{}/hook", deaf.local_addr().unwrap()),
-        ..running.simulator.config().clone()
+        webhook_secret: crate::support::SECRET.to_owned(),
+        storage,
     };
     let simulator = crate::open(config, running.clock.clone(), Arc::new(crate::SystemRandom)).await.unwrap();
     expired_session(&running).await;

@@ -107,6 +107,7 @@ pub struct Running {
     http: reqwest::Client,
     hooks: mpsc::UnboundedReceiver<Hook>,
     receiver: Arc<Receiver>,
+    hook_url: String,
     stop: watch::Sender<bool>,
 }
 
@@ -123,11 +124,12 @@ impl Running {
             axum::Router::new().route("/hook", axum::routing::post(receive)).with_state(receiver.clone()),
         )
         .await;
+        let hook_url = format!("{webhook_url}/hook");
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}/stripe-simulator", listener.local_addr().unwrap());
         let config = Config {
             public_base: base.clone(),
-            webhook_url: format!("{webhook_url}/hook"),
+            webhook_url: hook_url.clone(),
             webhook_secret: SECRET.to_owned(),
             storage,
         };
@@ -139,7 +141,12 @@ impl Running {
             .no_proxy()
             .build()
             .unwrap();
-        Self { base, clock, simulator, http, hooks, receiver, stop: watch::Sender::new(false) }
+        Self { base, clock, simulator, http, hooks, receiver, hook_url, stop: watch::Sender::new(false) }
+    }
+
+    /// The address that webhooks come in at.
+    pub fn hook_url(&self) -> String {
+        self.hook_url.clone()
     }
 
     pub fn deliver_webhooks(&self) -> tokio::task::JoinHandle<()> {
@@ -206,6 +213,48 @@ impl Running {
             .body(body.to_owned())
     }
 
+    /// Pays a new session with the card, and returns its charge as the API shows it.
+    pub async fn charged(&self, card: &str) -> Value {
+        let session = self.new_session().await;
+        let order = serde_json::json!({"card": card}).to_string();
+        ok(self.pay(&session, &order).send().await.unwrap()).await;
+        let intent = self.session(&session).await["payment_intent"].as_str().unwrap().to_owned();
+        self.get(&format!("/v1/charges?payment_intent={intent}")).await["data"][0].clone()
+    }
+
+    /// Steers the simulator.
+    pub async fn steer(&self, path: &str, body: &Value) -> Value {
+        ok(self.steering(path, body).send().await.unwrap()).await
+    }
+
+    pub fn steering(&self, path: &str, body: &Value) -> RequestBuilder {
+        self.plain(Method::POST, &format!("/simulator/{path}"))
+            .header("Content-Type", "application/json")
+            .body(body.to_string())
+    }
+
+    /// Moves the simulated clock, and not the process's own.
+    pub async fn advance(&self, seconds: i64) -> Value {
+        self.steer("clock", &serde_json::json!({"advance": seconds})).await
+    }
+
+    pub async fn state(&self) -> Value {
+        ok(self.plain(Method::GET, "/simulator/state").send().await.unwrap()).await
+    }
+
+    pub async fn made(&self, path: &str, params: &[(&str, &str)]) -> Value {
+        ok(self.post(path, params).send().await.unwrap()).await
+    }
+
+    pub async fn refused(&self, path: &str, params: &[(&str, &str)]) -> (u16, Value) {
+        error(self.post(path, params).send().await.unwrap()).await
+    }
+
+    /// What the newest event of this type tells.
+    pub async fn last_event(&self, name: &str) -> Value {
+        self.get(&format!("/v1/events?type={name}&limit=1")).await["data"][0].clone()
+    }
+
     pub async fn session(&self, session: &Value) -> Value {
         self.get(&format!("/v1/checkout/sessions/{}", session["id"].as_str().unwrap())).await
     }
@@ -222,6 +271,11 @@ impl Running {
         names.reverse();
         names
     }
+}
+
+/// The id of an object.
+pub fn id(object: &Value) -> &str {
+    object["id"].as_str().unwrap()
 }
 
 pub const SESSION: &[(&str, &str)] = &[
@@ -243,7 +297,7 @@ pub fn encode(params: &[(&str, &str)]) -> String {
 }
 
 /// Serves the routes on a port of their own; returns the address.
-async fn serve(app: axum::Router) -> String {
+pub async fn serve(app: axum::Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
