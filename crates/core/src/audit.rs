@@ -1,6 +1,7 @@
 //! What `sekali verify` asks the database: the invariants that SQL can state. Each query runs word
 //! for word on both databases, and brings the rows that break the invariant: none, when it holds.
 
+use crate::domain::{Head, PaymentId};
 use crate::ports::{AuditStore, StoreError, Table};
 
 /// One question to the database.
@@ -106,9 +107,66 @@ pub const CHECKS: &[Check] = &[
  WHERE c.disposition = 'settled' AND (c.amount_minor <> p.amount_minor OR c.currency <> p.currency)",
     },
     Check {
-        invariant: "no money was captured that settles no payment",
-        sql: "SELECT payment_intent, payment_id, disposition, amount_minor, currency FROM captures
- WHERE disposition <> 'settled'",
+        invariant: "money that settles no payment is back, or an operator is told of it",
+        sql: "SELECT c.payment_intent, c.payment_id, c.disposition, c.amount_minor, c.currency FROM captures c
+ WHERE c.disposition <> 'settled'
+   AND NOT EXISTS (SELECT 1 FROM cases k WHERE k.object = c.payment_intent AND k.closed_at IS NULL
+                   AND k.kind IN ('surplus', 'mismatch'))
+   AND c.amount_minor <> (SELECT coalesce(SUM(r.amount_minor), 0) FROM refunds r
+                          WHERE r.payment_intent = c.payment_intent AND r.state = 'succeeded')",
+    },
+    Check {
+        invariant: "refunds that are requested, under way or done never exceed their capture",
+        sql: "SELECT c.payment_intent, c.payment_id, c.amount_minor, SUM(r.amount_minor) AS refunds
+ FROM captures c JOIN refunds r ON r.payment_intent = c.payment_intent AND r.state IN ('requested', 'pending', 'succeeded')
+ GROUP BY c.payment_intent, c.payment_id, c.amount_minor HAVING SUM(r.amount_minor) > c.amount_minor",
+    },
+    Check {
+        invariant: "a capture knows what its refunds take up",
+        sql: "SELECT c.payment_intent, c.refunding_minor FROM captures c
+ WHERE c.refunding_minor <> (SELECT coalesce(SUM(r.amount_minor), 0) FROM refunds r
+   WHERE r.payment_intent = c.payment_intent AND r.state IN ('requested', 'pending', 'succeeded'))",
+    },
+    Check {
+        invariant: "what of a payment is refunded is what refunds of its money came to",
+        sql: "SELECT p.id AS payment_id, p.refunded_minor FROM payments p
+ WHERE p.refunded_minor <> (SELECT coalesce(SUM(r.amount_minor), 0) FROM refunds r
+   JOIN captures c ON c.payment_intent = r.payment_intent AND c.disposition = 'settled'
+   WHERE r.payment_id = p.id AND r.state = 'succeeded')",
+    },
+    Check {
+        invariant: "a refunded tax is its rate of what is refunded, rounded half up",
+        sql: "SELECT t.id AS tax_id, t.payment_id, t.tax_refunded_minor, p.refunded_minor
+ FROM tax_records t JOIN payments p ON p.id = t.payment_id
+ WHERE 2 * (t.tax_refunded_minor * 1000000 - p.refunded_minor * t.tax_rate_ppm) > 1000000
+    OR 2 * (t.tax_refunded_minor * 1000000 - p.refunded_minor * t.tax_rate_ppm) <= -1000000",
+    },
+    Check {
+        invariant: "a payment is refunded when all of it is back, and is short of that only after a bounce that is shown",
+        sql: "SELECT p.id AS payment_id, p.status, p.refunded_minor, p.amount_minor FROM payments p
+ WHERE (p.status = 'completed' AND p.refunded_minor = p.amount_minor)
+    OR (p.status = 'refunded' AND p.refunded_minor <> p.amount_minor
+        AND NOT EXISTS (SELECT 1 FROM cases k WHERE k.payment_id = p.id AND k.kind = 'refund_bounced'))",
+    },
+    Check {
+        invariant: "every payment has a record without gaps",
+        sql: "SELECT p.id AS payment_id, COUNT(e.seq) AS entries, MAX(e.seq) AS last_entry FROM payments p
+ LEFT JOIN payment_events e ON e.payment_id = p.id
+ GROUP BY p.id HAVING COUNT(e.seq) = 0 OR COUNT(e.seq) <> MAX(e.seq)",
+    },
+    Check {
+        invariant: "the record of a payment that has ended says how",
+        sql: "SELECT p.id AS payment_id, p.status FROM payments p
+ WHERE p.status IN ('completed', 'refunded', 'failed', 'cancelled', 'expired')
+   AND NOT EXISTS (SELECT 1 FROM payment_events e WHERE e.payment_id = p.id AND (e.kind = 'imported'
+     OR (e.kind = 'completed' AND p.status IN ('completed', 'refunded'))
+     OR (e.kind = 'ended' AND p.status IN ('failed', 'cancelled', 'expired'))))",
+    },
+    Check {
+        invariant: "the outbox reaches the last entry that the host is to be told of",
+        sql: "SELECT e.payment_id, MAX(e.seq) AS announced, MAX(o.last_seq) AS reached FROM payment_events e
+ LEFT JOIN outbox o ON o.payment_id = e.payment_id WHERE e.announces IS NOT NULL
+ GROUP BY e.payment_id HAVING COUNT(o.last_seq) = 0 OR MAX(e.seq) <> MAX(o.last_seq) OR MAX(o.delivered_seq) > MAX(o.last_seq)",
     },
 ];
 
@@ -119,4 +177,46 @@ pub async fn verify(store: &dyn AuditStore) -> Result<Vec<Finding>, StoreError> 
         findings.push(Finding { check: *check, rows: store.query(check.sql).await? });
     }
     Ok(findings)
+}
+
+/// Entries of the record that are read at once.
+const PAGE: u32 = 1000;
+
+/// What following every payment's record brought.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Records {
+    /// Entries that were read.
+    pub entries: u64,
+    /// Payments they belong to.
+    pub payments: u64,
+    /// Where an entry does not follow the one before it, or is not as it was written: payment and number.
+    /// The first such entry of each payment.
+    pub broken: Vec<(PaymentId, i64)>,
+}
+
+/// Follows every payment's record, entry by entry: each hash is worked out again. `progress` is told how many
+/// entries were read so far.
+pub async fn verify_records(store: &dyn AuditStore, progress: &dyn Fn(u64)) -> Result<Records, StoreError> {
+    let mut found = Records::default();
+    let (mut after, mut head, mut is_broken) = ((PaymentId(0), 0), Head::default(), false);
+    loop {
+        let page = store.records(after, PAGE).await?;
+        let Some((_, last)) = page.last() else { return Ok(found) };
+        let next = (last.payment, last.seq);
+        for (reference, event) in &page {
+            if event.payment != after.0 {
+                (head, is_broken) = (Head::default(), false);
+                found.payments += 1;
+            }
+            if !is_broken && !event.follows(head, *reference) {
+                is_broken = true;
+                found.broken.push((event.payment, event.seq));
+            }
+            head = event.head();
+            after = (event.payment, event.seq);
+            found.entries += 1;
+        }
+        after = next;
+        progress(found.entries);
+    }
 }

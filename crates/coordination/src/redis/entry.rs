@@ -74,6 +74,10 @@ pub(super) fn decode(bytes: &[u8]) -> Option<(CachedPayment, String)> {
         method: PaymentMethod::parse(&entry.payment_method)?,
         status: Status::parse(&entry.status)?,
         submitted: entry.submitted,
+        // What changes later is not cached.
+        cancel_requested: false,
+        refunded: Money::new(0, amount.currency),
+        dispute: None,
         created_at: entry.created_at,
         updated_at: entry.updated_at,
     };

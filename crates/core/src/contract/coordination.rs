@@ -49,6 +49,9 @@ pub fn cached(payment: i64, status: Status) -> CachedPayment {
         method: PaymentMethod::Stripe,
         status,
         submitted: false,
+        cancel_requested: false,
+        refunded: Money::new(0, amount.currency),
+        dispute: None,
         created_at: at,
         updated_at: at.plus(SECOND),
     };

@@ -15,16 +15,28 @@
 
 mod audit;
 mod batches;
+mod cancel;
+mod cases;
 mod checkout;
 mod consultations;
 mod create;
+mod decide;
+mod deciding;
+mod disputes;
 mod ground;
 mod guards;
 mod inbox;
+mod leases;
 mod lists;
+mod outbox;
 mod races;
+mod reconcile;
+mod record;
+mod refunds;
+mod returns;
 mod schema;
 mod settle;
+mod stray;
 
 use crate::ports::Store;
 use async_trait::async_trait;
@@ -129,17 +141,89 @@ suite! { $
         paid_and_expired_at_once_make_one_transition,
         news_in_every_order,
         a_confirmed_session_awaits_its_money,
-        money_that_does_not_match_is_kept_for_the_operator,
         a_refused_session_fails_its_payment_unless_stripe_has_made_it,
+        a_bank_that_does_not_pay_fails_the_payment,
+    }
+    stray {
+        money_that_does_not_match_is_kept_for_the_operator,
         money_after_the_end_is_surplus_and_touches_no_other_payment,
         a_second_capture_is_surplus,
         a_capture_is_counted_once_whatever_session_it_is_said_to_be_of,
+    }
+    decide {
+        a_judge_that_decides_nothing_writes_nothing,
+        a_change_that_does_not_find_its_state_leaves_nothing,
+        a_change_that_the_database_refuses_leaves_nothing,
+        a_decision_is_written_with_its_moment,
+        fifty_deciders_at_once_take_turns,
+        a_file_is_seen_in_one_piece,
+    }
+    record {
+        a_record_begins_with_the_payment,
+        a_record_begins_with_each_payment_of_a_batch,
+        entries_follow_one_another,
+        the_record_is_never_changed,
+        every_record_is_read_page_by_page,
+    }
+    refunds {
+        a_wish_is_one_refund,
+        what_was_not_captured_is_not_refunded,
+        a_hundred_who_want_sixty_percent_get_one,
+        one_key_at_once_is_one_refund,
+        refunds_are_followed_to_their_end,
+        a_refund_that_fails_frees_its_money,
+    }
+    returns {
+        one_made_in_the_dashboard_is_recorded,
+        one_that_bounces_is_made_up_for_once,
+        money_that_settles_nothing_goes_back_once,
+        a_payment_whose_wrong_money_is_back_has_failed,
+        the_database_refuses_to_give_back_more_than_came,
+        the_database_refuses_what_is_no_refund,
+    }
+    disputes {
+        a_dispute_is_recorded_and_shown,
+        a_second_dispute_has_its_own_row,
+    }
+    cancel {
+        what_has_no_session_is_cancelled_at_once,
+        an_open_session_has_to_end_first,
+        money_is_not_cancelled,
+        cancelled_and_opened_at_once_do_not_cross,
+        what_nobody_went_on_with_expires,
+    }
+    cases {
+        a_case_is_opened_once_and_closed,
+        cases_are_listed_oldest_first,
+    }
+    leases {
+        a_lease_is_held_by_one_until_it_runs_out,
+        a_lease_is_given_back_by_its_holder,
+        twenty_who_want_a_lease_are_one_holder,
+    }
+    outbox {
+        the_host_is_told_in_order,
+        a_claimed_delivery_is_leased,
+        a_delivery_that_fails_is_tried_again_and_parked,
+        something_new_revives_a_parked_delivery,
+        a_delivery_is_replayed,
+        a_replay_during_a_delivery_is_not_lost,
+        claimers_never_share_a_payment,
+        deliveries_are_listed,
+    }
+    reconcile {
+        payments_that_nobody_goes_on_with,
+        sessions_whose_end_is_awaited,
+        refunds_whose_end_is_awaited,
+        money_that_is_to_go_back,
+        money_that_came_since,
     }
     inbox {
         an_event_is_kept_once,
         a_claimed_event_is_leased,
         claimers_never_share_an_event,
         an_event_is_postponed_given_up_and_finished,
+        an_event_that_was_given_up_is_due_again_when_it_is_sent_again,
         a_finished_event_does_not_come_back,
     }
     audit {

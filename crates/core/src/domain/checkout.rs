@@ -14,7 +14,7 @@ pub enum SessionState {
     Submitted,
     /// Paid.
     Complete,
-    /// Stripe says that it can no longer be paid.
+    /// It can no longer be paid, and was not: Stripe says so, or has never made it.
     Expired,
 }
 
@@ -57,6 +57,8 @@ pub struct CheckoutSession {
     pub request: String,
     /// Stripe's name for it, once known: `cs_…`.
     pub gateway_id: Option<String>,
+    /// The idempotency key of the call that ends it, once somebody wants it ended.
+    pub ending: Option<Uuid>,
     /// When the intent was committed.
     pub created_at: Timestamp,
 }

@@ -1,6 +1,6 @@
 //! Idempotency keys and the fingerprint of the request a key stands for.
 
-use super::{ConsultationId, Decimal, PaymentMethod};
+use super::{ConsultationId, Decimal, Money, PaymentId, PaymentMethod};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use thiserror::Error;
@@ -69,6 +69,13 @@ impl Fingerprint {
     /// Of a request to pay `amount` for `consultation` by `method`.
     pub fn of(consultation: ConsultationId, amount: Decimal, method: PaymentMethod) -> Self {
         let canonical = format!("v1|{consultation}|{amount}|{}", method.as_str());
+        Self(Sha256::digest(canonical.as_bytes()).into())
+    }
+
+    /// Of a request to refund `amount` (`None`: all that remains) of a payment, for this reason.
+    pub fn of_refund(payment: PaymentId, amount: Option<Money>, reason: Option<&str>) -> Self {
+        let amount = amount.map_or_else(|| "rest".to_owned(), |amount| amount.minor.to_string());
+        let canonical = format!("refund v1|{payment}|{amount}|{}", reason.unwrap_or_default());
         Self(Sha256::digest(canonical.as_bytes()).into())
     }
 

@@ -1,6 +1,6 @@
 //! A payment and the states it passes through.
 
-use super::{ConsultationId, Invoice, Money, PaymentId, Timestamp, UserId};
+use super::{ConsultationId, DisputeState, Invoice, Money, PaymentId, Timestamp, UserId};
 use uuid::Uuid;
 
 /// Where a payment stands (contract, part 6; design, part 4).
@@ -116,6 +116,12 @@ pub struct Payment {
     /// It is `processing` and has no session to pay at: the patient has confirmed at Stripe and the
     /// outcome is awaited, or money came that an operator has to look at. It cannot be paid again.
     pub submitted: bool,
+    /// The patient or an operator wants it cancelled; whether its session is dead is not known yet.
+    pub cancel_requested: bool,
+    /// How much of it was given back for certain: refunds that succeeded.
+    pub refunded: Money,
+    /// Where its dispute stands, if the payer's bank has opened one.
+    pub dispute: Option<DisputeState>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When its status last changed.
@@ -125,7 +131,9 @@ pub struct Payment {
 impl Payment {
     /// Whether the patient can go on to pay it.
     pub fn can_be_paid(&self) -> bool {
-        matches!(self.status, Status::Pending | Status::Processing) && !self.submitted
+        matches!(self.status, Status::Pending | Status::Processing)
+            && !self.submitted
+            && !self.cancel_requested
     }
 }
 

@@ -25,6 +25,14 @@ pub struct TaxLine {
     pub amount: Money,
 }
 
+impl TaxLine {
+    /// The part of this tax that falls on `refunded`, the part of the payment that was given back: worked
+    /// out and rounded like the tax itself, so that a whole refund gives back the whole tax.
+    pub fn refunded(&self, refunded: Money) -> Money {
+        TaxRule { name: self.name.clone(), rate_ppm: self.rate_ppm }.on(refunded).amount
+    }
+}
+
 impl TaxRule {
     /// The default pair of the contract, part 4: VAT 12 % and PPh 15 %.
     pub fn defaults() -> Vec<Self> {
@@ -71,6 +79,17 @@ mod tests {
         assert_eq!(amounts(10, "JPY"), [1, 2], "1.2 and 1.5 yen");
         assert_eq!(amounts(1, "KWD"), [0, 0]);
         assert_eq!(amounts(i64::MAX, "JPY").len(), 2);
+    }
+
+    #[test]
+    fn the_tax_of_a_whole_refund_is_the_whole_tax() {
+        for minor in [1, 30, 333, 500_000, 999_999_999_999] {
+            let amount = Money::new(minor, Currency::PHP);
+            for line in taxes(&TaxRule::defaults(), amount, false) {
+                assert_eq!(line.refunded(amount), line.amount);
+                assert_eq!(line.refunded(Money::new(0, Currency::PHP)).minor, 0);
+            }
+        }
     }
 
     #[test]

@@ -77,6 +77,15 @@ impl Timestamp {
         Some(Self(zoned.timestamp().as_microsecond()))
     }
 
+    /// Reads a day, or a point in time with its zone (RFC 3339).
+    pub fn from_rfc3339(text: &str) -> Option<Self> {
+        if let Ok(instant) = text.parse::<jiff::Timestamp>() {
+            return Some(Self(instant.as_microsecond()));
+        }
+        let day: jiff::civil::Date = text.parse().ok()?;
+        Some(Self(day.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_microsecond()))
+    }
+
     fn format(self, pattern: &str) -> String {
         // Out of jiff's range means a year beyond 9999: shown as the last moment in range.
         let instant = jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::MAX);

@@ -3,10 +3,12 @@
 //! What must hold: an event is never marked as done before it is; its answer does not wait for
 //! Stripe; the same event any number of times, in any order, changes nothing more.
 
+use super::refund::Refunds;
 use super::settle::{Settle, SettleError};
-use crate::domain::Timestamp;
+use crate::domain::{Origin, Timestamp};
 use crate::ports::gateway::WebhookError;
-use crate::ports::{InboxEvent, Point, StoreError};
+use crate::ports::{GatewayError, InboxEvent, Point, StoreError};
+use serde_json::Value;
 use std::time::Duration;
 use thiserror::Error;
 
@@ -46,9 +48,9 @@ impl Inbox {
     pub async fn receive(&self, payload: &[u8], signature: &str) -> Result<bool, ReceiveError> {
         let now = self.settle.clock.now();
         let event = self.settle.gateway.verify(payload, signature, now)?;
-        let text = std::str::from_utf8(payload).map_err(|_| WebhookError::NoEvent)?;
         let object = event.object.as_deref();
-        let new = self.settle.store.receive_event(&event.id, &event.kind, object, text, now).await?;
+        let kept = without_the_object(payload);
+        let new = self.settle.store.receive_event(&event.id, &event.kind, object, &kept, now).await?;
         self.settle.probe.passed(Point::EventReceived, Duration::ZERO);
         metrics::counter!("sekali_webhooks_total", "new" => if new { "yes" } else { "no" }).increment(1);
         tracing::info!(event = event.id, kind = event.kind, new, "Webhook received");
@@ -79,16 +81,60 @@ impl Inbox {
         }
     }
 
-    /// The event itself is only a hint: what matters is how the session stands now.
+    /// The event itself is only a hint: what matters is how its object stands now. Types that mean nothing
+    /// to us are kept, and done with; so are objects that Stripe does not have (another account's, or
+    /// those of a test clock that was deleted).
     async fn apply(&self, event: &InboxEvent) -> Result<(), SettleError> {
-        match (event.kind.as_str(), &event.object) {
-            (kind, Some(session)) if kind.starts_with("checkout.session.") => {
-                self.settle.settle_session(session).await.map(drop)
+        let Some(object) = &event.object else { return Ok(()) };
+        let origin = Origin::webhook(&event.id);
+        let applied = match event.kind.as_str() {
+            kind if kind.starts_with("checkout.session.") => {
+                self.settle.settle_session(object, &origin).await.map(drop)
             }
-            // Means nothing to us: kept, and done with.
+            "payment_intent.payment_failed" => self.settle.take_in_failure(object, &origin).await,
+            "charge.refunded" => self.refunds_of_charge(object, &origin).await,
+            "charge.refund.updated" => self.refund(object, &origin).await,
+            kind if kind.starts_with("refund.") => self.refund(object, &origin).await,
+            kind if kind.starts_with("charge.dispute.") => {
+                self.refunds().take_in_dispute(object, &origin).await.map(drop)
+            }
             _ => Ok(()),
+        };
+        match applied {
+            Err(SettleError::Gateway(GatewayError::NotFound)) => Ok(()),
+            applied => applied,
         }
     }
+
+    async fn refunds_of_charge(&self, charge: &str, origin: &Origin) -> Result<(), SettleError> {
+        self.refunds_of(self.settle.gateway.charge(charge).await?.payment_intent, origin).await
+    }
+
+    async fn refund(&self, refund: &str, origin: &Origin) -> Result<(), SettleError> {
+        self.refunds_of(self.settle.gateway.refund(refund).await?.payment_intent, origin).await
+    }
+
+    /// All refunds of the money, whichever the news is about: then their order does not matter.
+    async fn refunds_of(&self, payment_intent: Option<String>, origin: &Origin) -> Result<(), SettleError> {
+        match payment_intent {
+            Some(payment_intent) => self.refunds().take_in_all(&payment_intent, origin).await.map(drop),
+            None => Ok(()),
+        }
+    }
+
+    fn refunds(&self) -> Refunds {
+        Refunds { settle: self.settle.clone() }
+    }
+}
+
+/// The event as it is kept: without its object, which holds what the patient typed into Stripe's page (name,
+/// e-mail) and is not needed, since Stripe is asked for it.
+fn without_the_object(payload: &[u8]) -> String {
+    let mut event: Value = serde_json::from_slice(payload).unwrap_or_default();
+    if let Some(members) = event.as_object_mut() {
+        members.remove("data");
+    }
+    event.to_string()
 }
 
 /// When an event that was tried `attempts` times is due again; `None`: never.

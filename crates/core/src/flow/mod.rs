@@ -2,11 +2,21 @@
 //!
 //! [`pay`] is the press of BAYAR, [`checkout`] the way on to Stripe, [`inbox`] Stripe's webhooks and
 //! [`settle`] the one function through which a payment reaches its outcome, whoever brought the news.
+//! [`cancel`] gives a payment up, [`refund`] gives money back, [`reconcile`] asks Stripe about whatever
+//! nobody has told of, and [`outbox`] tells the host application.
 
+pub mod cancel;
 pub mod checkout;
+pub mod compare;
+mod decide;
+mod decline;
+mod dispute;
 pub mod inbox;
+pub mod outbox;
 pub mod pay;
 mod publish;
+pub mod reconcile;
+pub mod refund;
 pub mod settle;
 
 use crate::ports::{Clock, Probe};

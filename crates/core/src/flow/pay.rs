@@ -8,9 +8,12 @@
 //! - A process that dies before the commit has written nothing; one that dies after it has written
 //!   everything, and the retry with the same key finds it.
 
+mod duplicates;
 mod idempotency;
 mod lock;
 mod transaction;
+
+pub use duplicates::Duplicates;
 
 use super::Stopwatch;
 use crate::domain::{
@@ -38,6 +41,8 @@ pub struct PayRequest {
     pub method: PaymentMethod,
     /// What to do while the same key is being worked on elsewhere.
     pub twin: Twin,
+    /// The HTTP request, for the record.
+    pub request_id: Option<String>,
 }
 
 impl PayRequest {
@@ -160,6 +165,8 @@ pub struct Pay {
     pub probe: Arc<dyn Probe>,
     /// Prices.
     pub pricing: Pricing,
+    /// Remembers duplicates for the record.
+    pub duplicates: Arc<Duplicates>,
 }
 
 impl Pay {
@@ -172,6 +179,9 @@ impl Pay {
             Err(error) => Err(error),
         };
         count(&answer);
+        if let Ok(Answer::Duplicate(duplicate)) = &answer {
+            self.duplicates.count(request, duplicate, self.clock.now());
+        }
         answer
     }
 

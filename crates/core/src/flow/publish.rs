@@ -1,6 +1,6 @@
 //! How a change of status reaches the cached answers of every server.
 
-use crate::domain::{PaymentId, Receipt};
+use crate::domain::{Payment, PaymentId};
 use crate::ports::StatusBoard;
 
 /// Before the commit: nobody may answer from what is cached until the new status is published. A
@@ -13,8 +13,8 @@ pub(super) async fn changing(board: &dyn StatusBoard, payment: PaymentId) {
 }
 
 /// After the commit.
-pub(super) async fn publish(board: &dyn StatusBoard, receipt: &Receipt) {
-    if board.publish(&receipt.payment).await.is_err() {
+pub(super) async fn publish(board: &dyn StatusBoard, payment: &Payment) {
+    if board.publish(payment).await.is_err() {
         metrics::counter!("sekali_status_unpublished_total").increment(1);
     }
 }

@@ -4,6 +4,8 @@
 pub mod clock;
 pub mod coordination;
 pub mod gateway;
+pub mod host;
+pub mod operations;
 pub mod probe;
 pub mod schema;
 pub mod store;
@@ -13,11 +15,18 @@ pub use coordination::{
     CachedPayment, CoordinationDown, Current, IdempotencyCache, Lock, LockAttempt, LockName, LockToken,
     Lookup, Rate, RateLimit, StatusBoard,
 };
-pub use gateway::{Gateway, GatewayError, GatewayEvent, GatewaySession, GatewayStatus, SessionDraft};
+pub use gateway::{
+    Gateway, GatewayCharge, GatewayDispute, GatewayError, GatewayEvent, GatewayIntent, GatewayPage,
+    GatewayRefund, GatewaySession, GatewayStatus, RefundDraft, SessionDraft,
+};
+pub use host::{Host, HostError, HostMessage};
+pub use operations::{
+    AwaitedRefund, AwaitedSession, Case, CaseKind, CaseStore, Delivery, LeaseStore, OutboxEntry, OutboxQuery,
+    OutboxStore, ReconcileStore, StrayCapture,
+};
 pub use probe::{NoProbe, Point, Probe};
 pub use schema::{Migration, SchemaState, SchemaStore};
 pub use store::{
-    AuditStore, CheckoutStore, ConsultationStore, CreateOutcome, InboxEvent, InboxStore, NewPayment,
-    NewSession, OpenOutcome, Page, PaymentStore, PutOutcome, SettleOutcome, Settlement, Store, StoreError,
-    Table,
+    AuditStore, ConsultationStore, CreateOutcome, Decided, FileStore, InboxEvent, InboxStore, Judge,
+    NewPayment, Page, PaymentStore, PutOutcome, Store, StoreError, Table,
 };

@@ -28,11 +28,25 @@ pub enum Point {
     SessionAsked,
     /// The outcome is committed; nobody was told.
     Settled,
+    /// The wish to cancel is committed; Stripe has not been called.
+    CancelIntended,
+    /// Stripe was told to end a session; how it stands was not asked yet.
+    SessionEnded,
+    /// The intent to refund is committed; Stripe has not been called.
+    RefundIntended,
+    /// Stripe has answered about a refund; its answer is not committed.
+    RefundAnswered,
+    /// Stripe's answer about a refund is committed.
+    RefundRecorded,
+    /// The host application has taken a message; that is not committed.
+    HostTold,
+    /// That the host has taken a message is committed.
+    DeliveryRecorded,
 }
 
 impl Point {
     /// Every point, in the order of a payment's way.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 18] = [
         Self::LookedUp,
         Self::Locked,
         Self::Committed,
@@ -44,6 +58,13 @@ impl Point {
         Self::EventReceived,
         Self::SessionAsked,
         Self::Settled,
+        Self::CancelIntended,
+        Self::SessionEnded,
+        Self::RefundIntended,
+        Self::RefundAnswered,
+        Self::RefundRecorded,
+        Self::HostTold,
+        Self::DeliveryRecorded,
     ];
 
     /// A word for metrics and for the fault harness.
@@ -60,6 +81,13 @@ impl Point {
             Self::EventReceived => "event_receive",
             Self::SessionAsked => "session_ask",
             Self::Settled => "settle",
+            Self::CancelIntended => "cancel_intent",
+            Self::SessionEnded => "session_end",
+            Self::RefundIntended => "refund_intent",
+            Self::RefundAnswered => "refund_answer",
+            Self::RefundRecorded => "refund_record",
+            Self::HostTold => "host_told",
+            Self::DeliveryRecorded => "delivery_record",
         }
     }
 }

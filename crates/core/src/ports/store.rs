@@ -1,11 +1,14 @@
 //! The database: where the guarantee is kept.
 
 use super::SchemaStore;
+use super::{CaseStore, LeaseStore, OutboxStore, ReconcileStore};
+use crate::decision::Decision;
 use crate::domain::{
-    CheckoutSession, Consultation, ConsultationId, Decimal, Fingerprint, IdempotencyKey, Money, PaymentId,
-    PaymentMethod, Receipt, TaxLine, Terms, Timestamp, UserId,
+    CheckoutSession, Consultation, ConsultationId, Decimal, Fingerprint, IdempotencyKey, Money, PaymentFile,
+    PaymentId, PaymentMethod, Receipt, RecordedEvent, Refund, TaxLine, Terms, Timestamp, UserId,
 };
 use async_trait::async_trait;
+use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 use uuid::Uuid;
@@ -48,6 +51,8 @@ pub struct NewPayment {
     pub terms: Terms,
     /// Recorded beside the payment, in this order.
     pub taxes: Vec<TaxLine>,
+    /// The first entry of its record. It names no id of the database's.
+    pub created: RecordedEvent,
     /// The moment it is made, in whole seconds.
     pub at: Timestamp,
 }
@@ -144,120 +149,61 @@ pub trait ConsultationStore: Send + Sync {
     async fn consultation(&self, id: ConsultationId) -> Result<Option<Consultation>, StoreError>;
 }
 
-/// A session to be opened: the intent, committed before Stripe is called.
+/// Decides what follows from how a payment stands. Pure: it may be asked again, of a later state.
+pub type Judge = Arc<dyn Fn(&PaymentFile) -> Decision + Send + Sync>;
+
+/// What became of a decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewSession {
-    /// Our name for it.
-    pub id: Uuid,
-    /// The exact encoded request.
-    pub request: String,
-    /// Now.
-    pub at: Timestamp,
+pub struct Decided {
+    /// The payment after it.
+    pub file: PaymentFile,
+    /// Whether anything was written.
+    pub changed: bool,
 }
 
-/// What became of the wish to open a session.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OpenOutcome {
-    /// No such payment.
-    NoPayment,
-    /// It cannot be paid (any more), or the patient has confirmed already.
-    NotPayable(Receipt),
-    /// This intent was committed; the payment is `processing` now.
-    Intended(Receipt, CheckoutSession),
-    /// There is a live session already (`creating` or `open`): go on with that.
-    Live(Receipt, CheckoutSession),
-}
-
-/// Checkout Sessions. Locks are taken in the order consultation, payment, session.
+/// All that belongs to a payment, and the one way to change it once it is made.
 #[async_trait]
-pub trait CheckoutStore: Send + Sync {
-    /// Commits the intent to open a session, unless there is a live one.
-    async fn intend_session(&self, payment: PaymentId, new: &NewSession) -> Result<OpenOutcome, StoreError>;
+pub trait FileStore: Send + Sync {
+    /// Locks the consultation, then the payment, reads its file, asks `judge`, and commits what that
+    /// decides: all of it, with the entries of the record and what the outbox needs, or nothing. `None`: no
+    /// such payment.
+    ///
+    /// Each change names the state it leaves. One that does not find it is [`StoreError::Broken`]: the
+    /// file was read under the lock, so it cannot be.
+    async fn decide(&self, payment: PaymentId, judge: Judge) -> Result<Option<Decided>, StoreError>;
 
-    /// Stripe has made the session: `creating` becomes `open`. Does nothing if it is past that.
-    async fn session_opened(&self, session: Uuid, gateway_id: &str, at: Timestamp) -> Result<(), StoreError>;
+    /// All that belongs to a payment, in one consistent reading.
+    async fn file(&self, payment: PaymentId) -> Result<Option<PaymentFile>, StoreError>;
 
-    /// A session by our name or by Stripe's.
+    /// A session by our name.
     async fn session(&self, session: Uuid) -> Result<Option<CheckoutSession>, StoreError>;
+
     /// A session by Stripe's name.
     async fn session_by_gateway_id(&self, gateway_id: &str) -> Result<Option<CheckoutSession>, StoreError>;
+
     /// The session made last for a payment, live or not.
     async fn latest_session(&self, payment: PaymentId) -> Result<Option<CheckoutSession>, StoreError>;
 
-    /// Writes what Stripe says of a session, and makes the payment's one transition that follows
-    /// from it (design, part 1, rule 5, and part 4). Asked again, or with older news, does nothing.
-    async fn settle(&self, settlement: &Settlement) -> Result<SettleOutcome, StoreError>;
-}
+    /// The payment that a capture came for.
+    async fn payment_of_intent(&self, payment_intent: &str) -> Result<Option<PaymentId>, StoreError>;
 
-/// News of a session, after Stripe was asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Settlement {
-    /// The money is there.
-    Paid {
-        /// Our session.
-        session: Uuid,
-        /// Stripe's name for it.
-        gateway_id: String,
-        /// `pi_…`: the capture's key.
-        payment_intent: String,
-        /// What was captured.
-        amount: Money,
-        /// Now.
-        at: Timestamp,
-    },
-    /// Confirmed; the money is on its way.
-    Submitted {
-        /// Our session.
-        session: Uuid,
-        /// Stripe's name for it.
-        gateway_id: String,
-        /// Now.
-        at: Timestamp,
-    },
-    /// It can no longer be paid, and was not.
-    Expired {
-        /// Our session.
-        session: Uuid,
-        /// Stripe's name for it.
-        gateway_id: String,
-        /// Now.
-        at: Timestamp,
-    },
-    /// Stripe has definitely refused to make it, and nothing was sent before: only a session that is
-    /// still `creating` ends by this, and its payment is `failed`.
-    Refused {
-        /// Our session.
-        session: Uuid,
-        /// Now.
-        at: Timestamp,
-    },
-}
+    /// A refund by our name, with its payment.
+    async fn refund(&self, refund: Uuid) -> Result<Option<(PaymentId, Refund)>, StoreError>;
 
-impl Settlement {
-    /// The session it is about.
-    pub fn session(&self) -> Uuid {
-        match self {
-            Self::Paid { session, .. }
-            | Self::Submitted { session, .. }
-            | Self::Expired { session, .. }
-            | Self::Refused { session, .. } => *session,
-        }
-    }
-}
+    /// A refund by its requester and key, with its payment.
+    async fn refund_by_key(
+        &self,
+        by: UserId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<(PaymentId, Refund)>, StoreError>;
 
-/// What [`CheckoutStore::settle`] did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SettleOutcome {
-    /// No such session.
-    NoSession,
-    /// The transition was made: `processing` to `completed`, `expired` or `failed`, or the session is
-    /// `submitted`.
-    Changed(Receipt),
-    /// Nothing to do: it was known, or it is older news than what is known.
-    Unchanged(Receipt),
-    /// Money was captured that settles nothing: the payment is not `processing`, has another capture,
-    /// or another amount. Written to `captures` as `surplus` or `mismatch`; for the operator.
-    Surplus(Receipt),
+    /// A payment's record, from entry number `after` on (0: from the beginning), at most `limit`.
+    async fn record(
+        &self,
+        payment: PaymentId,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<RecordedEvent>, StoreError>;
 }
 
 /// An event from the inbox.
@@ -276,7 +222,8 @@ pub struct InboxEvent {
 /// Webhooks, kept before they are answered.
 #[async_trait]
 pub trait InboxStore: Send + Sync {
-    /// Keeps an event; `false` if its id was there already.
+    /// Keeps an event; `false` if its id was there already. One that was given up is due again: somebody
+    /// has sent it once more on purpose.
     async fn receive_event(
         &self,
         id: &str,
@@ -322,6 +269,14 @@ pub trait AuditStore: Send + Sync {
     /// Runs one query in a read-only transaction.
     async fn query(&self, sql: &str) -> Result<Table, StoreError>;
 
+    /// Every payment's record, by payment and number, after `after`: each entry with its payment's
+    /// reference. At most `limit`.
+    async fn records(
+        &self,
+        after: (PaymentId, i64),
+        limit: u32,
+    ) -> Result<Vec<(Uuid, RecordedEvent)>, StoreError>;
+
     /// How many statements this store has sent since it was opened (that a cached duplicate sends
     /// none is counted, not assumed).
     fn statements(&self) -> u64;
@@ -329,11 +284,29 @@ pub trait AuditStore: Send + Sync {
 
 /// All of the database.
 pub trait Store:
-    PaymentStore + ConsultationStore + CheckoutStore + InboxStore + AuditStore + SchemaStore
+    PaymentStore
+    + ConsultationStore
+    + FileStore
+    + InboxStore
+    + OutboxStore
+    + ReconcileStore
+    + CaseStore
+    + LeaseStore
+    + AuditStore
+    + SchemaStore
 {
 }
-impl<T: PaymentStore + ConsultationStore + CheckoutStore + InboxStore + AuditStore + SchemaStore> Store
-    for T
+impl<T> Store for T where
+    T: PaymentStore
+        + ConsultationStore
+        + FileStore
+        + InboxStore
+        + OutboxStore
+        + ReconcileStore
+        + CaseStore
+        + LeaseStore
+        + AuditStore
+        + SchemaStore
 {
 }
 

@@ -31,3 +31,26 @@ mod settle {
     mod outcomes;
     mod together;
 }
+
+mod cancel {
+    mod asking;
+    mod ending;
+}
+
+mod refund {
+    mod crash;
+    mod dashboard;
+    mod disputes;
+    mod wishes;
+}
+
+mod reconcile {
+    mod comparing;
+    mod passes;
+    mod stray;
+}
+
+mod host {
+    mod delivery;
+    mod record;
+}

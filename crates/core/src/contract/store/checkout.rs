@@ -3,20 +3,22 @@
 use super::TestDatabase;
 use super::ground::{
     at_once, consult, count, create, expired, gateway_id, intend, later, made, migrated, new_session, now,
-    paid, paying, rows, submitted, wish,
+    open, opened, origin, paid, paying, rows, settle, submitted, try_decide, wish,
 };
-use crate::domain::{CheckoutSession, PaymentId, SessionState, Status};
-use crate::ports::store::{NewSession, OpenOutcome, Store, StoreError};
+use crate::decision::open::{self as opening, NewSession, Opening};
+use crate::domain::{CheckoutSession, PaymentFile, PaymentId, SessionState, Status};
+use crate::ports::store::Store;
 use std::sync::Arc;
 use uuid::Uuid;
 
 pub async fn a_session_is_intended_once(database: &dyn TestDatabase) {
     let store = &*migrated(database).await;
-    assert_eq!(store.intend_session(PaymentId(404), &new_session()).await, Ok(OpenOutcome::NoPayment));
     let receipt = paying(store, 5, 1, "k").await;
     let new = NewSession { at: later(7), ..new_session() };
-    let outcome = store.intend_session(receipt.payment.id, &new).await.unwrap();
-    let OpenOutcome::Intended(processing, session) = outcome else { panic!("Intended, but: {outcome:?}") };
+    let (decided, outcome) = open(store, receipt.payment.id, new.clone()).await;
+    let Opening::Intended(session) = outcome else { panic!("Intended, but: {outcome:?}") };
+    assert!(decided.changed);
+    let processing = decided.file.receipt();
     assert_eq!(processing.payment.status, Status::Processing);
     assert_eq!(processing.payment.updated_at, later(7), "the status changed then");
     assert_eq!(processing.payment.created_at, receipt.payment.created_at);
@@ -26,20 +28,25 @@ pub async fn a_session_is_intended_once(database: &dyn TestDatabase) {
         id: new.id,
         payment: receipt.payment.id,
         state: SessionState::Creating,
-        request: new.request,
+        request: new.request.clone(),
         gateway_id: None,
+        ending: None,
         created_at: later(7),
     };
     assert_eq!(session, expected);
+    assert_eq!(decided.file.sessions, std::slice::from_ref(&expected), "it is read as it was intended");
     assert_eq!(now(store, &receipt).await, processing);
 
-    let again = store.intend_session(receipt.payment.id, &new_session()).await.unwrap();
-    assert_eq!(again, OpenOutcome::Live(processing.clone(), expected.clone()), "go on with the same bytes");
-    store.session_opened(session.id, &gateway_id(session.id), later(8)).await.unwrap();
-    let open =
+    let (decided, mine) = open(store, receipt.payment.id, new).await;
+    assert_eq!((decided.changed, mine), (false, Opening::Intended(expected.clone())), "an unclear commit");
+    let (decided, again) = open(store, receipt.payment.id, new_session()).await;
+    assert_eq!(again, Opening::Live(expected.clone()), "go on with the same bytes");
+    assert_eq!((decided.changed, decided.file.receipt()), (false, processing.clone()));
+    opened(store, &receipt, session.id, later(8)).await;
+    let live =
         CheckoutSession { state: SessionState::Open, gateway_id: Some(gateway_id(session.id)), ..expected };
-    let again = store.intend_session(receipt.payment.id, &new_session()).await.unwrap();
-    assert_eq!(again, OpenOutcome::Live(processing, open));
+    let (decided, again) = open(store, receipt.payment.id, new_session()).await;
+    assert_eq!((decided.file.receipt(), again), (processing, Opening::Live(live)));
     assert_eq!(count(store, "checkout_sessions").await, 1);
 }
 
@@ -52,20 +59,21 @@ pub async fn a_payment_that_cannot_be_paid_gets_no_session(database: &dyn TestDa
     ] {
         let receipt = paying(store, id, 1, &format!("k{id}")).await;
         let session = intend(store, &receipt).await;
-        store.settle(&news(session)).await.unwrap();
+        settle(store, &receipt, &news(session)).await;
         let after = now(store, &receipt).await;
         assert_eq!(after.payment.status, status);
         assert!(!after.payment.can_be_paid());
-        let outcome = store.intend_session(receipt.payment.id, &new_session()).await;
-        assert_eq!(outcome, Ok(OpenOutcome::NotPayable(after)));
+        let (decided, outcome) = open(store, receipt.payment.id, new_session()).await;
+        assert_eq!((decided.changed, outcome), (false, Opening::NotPayable));
+        assert_eq!(decided.file.receipt(), after);
     }
     for status in ["failed", "cancelled", "refunded"] {
         let id = 10 + i64::try_from(status.len()).unwrap();
         let receipt = paying(store, id, 1, status).await;
         let update = format!("UPDATE payments SET status = '{status}' WHERE id = {}", receipt.payment.id);
         database.execute(&update).await.unwrap();
-        let outcome = store.intend_session(receipt.payment.id, &new_session()).await.unwrap();
-        assert!(matches!(outcome, OpenOutcome::NotPayable(_)), "{status}: {outcome:?}");
+        let (_, outcome) = open(store, receipt.payment.id, new_session()).await;
+        assert_eq!(outcome, Opening::NotPayable, "{status}");
     }
     assert_eq!(count(store, "checkout_sessions").await, 3);
 }
@@ -77,15 +85,15 @@ pub async fn twenty_who_want_a_session_get_one(database: &dyn TestDatabase) {
     let id = receipt.payment.id;
     let racers = (0..20_usize).map(|i| {
         let store = Arc::clone(&stores[i % 2]);
-        async move { store.intend_session(id, &new_session()).await.expect("a session can be intended") }
+        async move { open(&*store, id, new_session()).await.1 }
     });
     let mut intended = Vec::new();
     let mut live = Vec::new();
     for outcome in at_once(racers.collect()).await {
         match outcome {
-            OpenOutcome::Intended(_, session) => intended.push(session),
-            OpenOutcome::Live(_, session) => live.push(session),
-            other => panic!("{other:?}"),
+            Opening::Intended(session) => intended.push(session),
+            Opening::Live(session) => live.push(session),
+            Opening::NotPayable => panic!("it can be paid"),
         }
     }
     assert_eq!((intended.len(), live.len()), (1, 19));
@@ -101,18 +109,20 @@ pub async fn a_session_is_opened_and_found(database: &dyn TestDatabase) {
     assert_eq!(store.session(Uuid::from_u128(404)).await, Ok(None));
     assert_eq!(state(store, id).await, SessionState::Creating);
 
-    store.session_opened(id, &gateway_id(id), later(2)).await.unwrap();
+    assert!(opened(store, &receipt, id, later(2)).await.changed);
     let open = store.session(id).await.unwrap().unwrap();
     assert_eq!((open.state, open.gateway_id.as_deref()), (SessionState::Open, Some(&*gateway_id(id))));
     assert_eq!(store.session_by_gateway_id(&gateway_id(id)).await, Ok(Some(open.clone())));
-    store.session_opened(id, &gateway_id(id), later(3)).await.unwrap();
+    assert!(!opened(store, &receipt, id, later(3)).await.changed);
     assert_eq!(store.session(id).await, Ok(Some(open)), "a repeat does nothing");
 
-    store.settle(&submitted(id)).await.unwrap();
-    store.session_opened(id, &gateway_id(id), later(4)).await.unwrap();
+    settle(store, &receipt, &submitted(id)).await;
+    opened(store, &receipt, id, later(4)).await;
     assert_eq!(state(store, id).await, SessionState::Submitted, "it does not go back");
-    let unknown = store.session_opened(Uuid::from_u128(404), "cs_404", later(4)).await;
-    assert!(matches!(unknown, Err(StoreError::Broken(_))), "a session without an intent: {unknown:?}");
+    let unknown = opened(store, &receipt, Uuid::from_u128(404), later(4)).await;
+    assert!(!unknown.changed, "a session without an intent");
+    let judge = |file: &PaymentFile| opening::intend(file, &new_session(), &origin());
+    assert_eq!(try_decide(store, PaymentId(404), judge).await, Ok(None), "no such payment");
 }
 
 pub async fn the_session_made_last_is_found(database: &dyn TestDatabase) {
@@ -121,7 +131,7 @@ pub async fn the_session_made_last_is_found(database: &dyn TestDatabase) {
     let first = paying(store, 5, 1, "a").await;
     assert_eq!(store.latest_session(first.payment.id).await, Ok(None));
     let old = intend(store, &first).await;
-    store.settle(&expired(old)).await.unwrap();
+    settle(store, &first, &expired(old)).await;
     let found = store.latest_session(first.payment.id).await.unwrap().unwrap();
     assert_eq!((found.id, found.state), (old, SessionState::Expired), "live or not");
     consult(store, 6, 1).await;

@@ -1,7 +1,7 @@
 //! Consultations: as Sekali's API puts them, and as the host writes them itself.
 
 use super::TestDatabase;
-use super::ground::{consult, expired, intend, later, migrated, money, paid, paying, php, put, rows};
+use super::ground::{consult, expired, intend, later, migrated, money, paid, paying, php, put, rows, settle};
 use crate::domain::{Consultation, ConsultationId, Terms, UserId};
 use crate::ports::store::{PutOutcome, Store, StoreError};
 
@@ -64,7 +64,7 @@ pub async fn what_is_being_paid_keeps_patient_and_price(database: &dyn TestDatab
     refuses_changes(store, "pending").await;
     let session = intend(store, &receipt).await;
     refuses_changes(store, "processing").await;
-    store.settle(&paid(session)).await.unwrap();
+    settle(store, &receipt, &paid(session)).await;
     refuses_changes(store, "completed").await;
     assert_eq!(put(store, 5, 1, terms.fee).await, PutOutcome::Updated(record(1, terms)), "equal values");
     database.execute("UPDATE konsultasis SET fee = '5000' WHERE id = 5").await.unwrap();
@@ -74,7 +74,7 @@ pub async fn what_is_being_paid_keeps_patient_and_price(database: &dyn TestDatab
 
     let other = paying(store, 6, 1, "six").await;
     let session = intend(store, &other).await;
-    store.settle(&expired(session)).await.unwrap();
+    settle(store, &other, &expired(session)).await;
     let put = put(store, 6, 2, php(1)).await;
     assert!(matches!(put, PutOutcome::Updated(_)), "an expired payment binds nobody: {put:?}");
 }

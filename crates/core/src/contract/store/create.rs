@@ -3,13 +3,14 @@
 use super::TestDatabase;
 use super::ground::{
     AT, assert_whole_payments, consult, count, create, expired, intend, key, made, migrated, money, now,
-    paying, php, put, rows, wish, wish_for,
+    paid, paying, php, put, rows, settle, wish, wish_for,
 };
+use crate::decision::settle::Settling;
 use crate::domain::{
     Consultation, ConsultationId, Fingerprint, InvoiceStatus, PaymentMethod, Receipt, Status, Terms, UserId,
     invoice_number,
 };
-use crate::ports::store::{CreateOutcome, SettleOutcome, Store};
+use crate::ports::store::{CreateOutcome, Store};
 
 pub async fn a_payment_is_written_with_taxes_invoice_and_key(database: &dyn TestDatabase) {
     let store = &*migrated(database).await;
@@ -70,7 +71,7 @@ pub async fn a_known_key_answers_with_its_payment_and_stores_nothing(database: &
     assert_whole_payments(store, 1).await;
 
     let session = intend(store, &receipt).await;
-    store.settle(&super::ground::paid(session)).await.unwrap();
+    settle(store, &receipt, &paid(session)).await;
     let CreateOutcome::KeyUsed { receipt: seen, .. } = create(store, &wish(5, 1, "k")).await else {
         panic!("the key is used");
     };
@@ -231,6 +232,6 @@ pub async fn an_exempt_consultation_has_no_tax_records(database: &dyn TestDataba
 /// Brings a pending payment to `expired`.
 async fn expire(store: &dyn Store, receipt: &Receipt) {
     let session = intend(store, receipt).await;
-    let outcome = store.settle(&expired(session)).await.unwrap();
-    assert!(matches!(outcome, SettleOutcome::Changed(_)), "it expires: {outcome:?}");
+    let (_, settling) = settle(store, receipt, &expired(session)).await;
+    assert_eq!(settling, Settling::Changed, "it expires");
 }

@@ -1,13 +1,12 @@
-//! What the cases stand on: a consultation, a payment, a session, and how to look at the rows.
+//! What the cases stand on: a consultation, a payment, what becomes of it, and how to look at the rows.
 
 use super::TestDatabase;
+pub(super) use super::deciding::*;
 use crate::domain::{
-    ConsultationId, Currency, Decimal, Fingerprint, IdempotencyKey, Money, PaymentMethod, Receipt, TaxRule,
-    Terms, Timestamp, UserId, tax,
+    Actor, ConsultationId, Currency, Decimal, Entry, Fingerprint, Head, IdempotencyKey, Money, Origin,
+    PaymentId, PaymentMethod, Receipt, RecordedEvent, TaxRule, Terms, Timestamp, UserId, What, tax,
 };
-use crate::ports::store::{
-    CreateOutcome, NewPayment, NewSession, OpenOutcome, PutOutcome, Settlement, Store, StoreError,
-};
+use crate::ports::store::{CreateOutcome, NewPayment, PutOutcome, Store, StoreError};
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -58,18 +57,32 @@ pub(super) fn wish(consultation: i64, user: i64, name: &str) -> NewPayment {
 }
 
 pub(super) fn wish_for(consultation: i64, user: i64, name: &str, terms: Terms) -> NewPayment {
-    let consultation = ConsultationId(consultation);
+    let (consultation, key, reference) = (ConsultationId(consultation), key(name), fresh_uuid());
     NewPayment {
-        reference: fresh_uuid(),
+        reference,
         user: UserId(user),
         consultation,
-        key: key(name),
+        created: created(reference, terms.fee, &key, AT),
+        key,
         fingerprint: Fingerprint::of(consultation, terms.fee.to_decimal(), PaymentMethod::Stripe),
         method: PaymentMethod::Stripe,
         terms,
         taxes: tax::taxes(&TaxRule::defaults(), terms.fee, terms.tax_exempt),
         at: AT,
     }
+}
+
+/// The first entry of a payment's record.
+pub(super) fn created(reference: Uuid, fee: Money, key: &IdempotencyKey, at: Timestamp) -> RecordedEvent {
+    let method = PaymentMethod::Stripe.as_str().to_owned();
+    let what = What::Created { amount: fee.into(), method, key_hash: crate::domain::record::key_hash(key) };
+    let entry = Entry { what, origin: origin() };
+    RecordedEvent::after(Head::default(), PaymentId(0), reference, at, &entry)
+}
+
+/// Nobody in particular.
+pub(super) fn origin() -> Origin {
+    Origin::of(Actor::Sekali)
 }
 
 /// Puts a consultation at 5000.00 PHP.
@@ -114,53 +127,6 @@ pub(super) async fn paying(store: &dyn Store, consultation: i64, user: i64, name
     made(create(store, &wish(consultation, user, name)).await)
 }
 
-pub(super) fn new_session() -> NewSession {
-    let id = fresh_uuid();
-    NewSession { id, request: format!("mode=payment&client_reference_id={id}"), at: later(1) }
-}
-
-/// Commits the intent to open a session for the payment.
-pub(super) async fn intend(store: &dyn Store, receipt: &Receipt) -> Uuid {
-    let new = new_session();
-    match store.intend_session(receipt.payment.id, &new).await {
-        Ok(OpenOutcome::Intended(_, session)) => session.id,
-        other => panic!("Intended was expected, but: {other:?}"),
-    }
-}
-
-/// The name that Stripe gives a session.
-pub(super) fn gateway_id(session: Uuid) -> String {
-    format!("cs_{}", session.simple())
-}
-
-/// The payment intent that belongs to a session.
-pub(super) fn intent_of(session: Uuid) -> String {
-    format!("pi_{}", session.simple())
-}
-
-/// 5000.00 PHP were paid.
-pub(super) fn paid(session: Uuid) -> Settlement {
-    paid_with(session, &intent_of(session), php(FEE))
-}
-
-pub(super) fn paid_with(session: Uuid, payment_intent: &str, amount: Money) -> Settlement {
-    Settlement::Paid {
-        session,
-        gateway_id: gateway_id(session),
-        payment_intent: payment_intent.into(),
-        amount,
-        at: later(60),
-    }
-}
-
-pub(super) fn submitted(session: Uuid) -> Settlement {
-    Settlement::Submitted { session, gateway_id: gateway_id(session), at: later(50) }
-}
-
-pub(super) fn expired(session: Uuid) -> Settlement {
-    Settlement::Expired { session, gateway_id: gateway_id(session), at: later(70) }
-}
-
 /// The payment as it is now.
 pub(super) async fn now(store: &dyn Store, receipt: &Receipt) -> Receipt {
     let found = store.payment(receipt.payment.id).await.expect("a payment can be read");
@@ -180,9 +146,16 @@ pub(super) async fn count(store: &dyn Store, table: &str) -> u64 {
 }
 
 /// Asserts how many payments there are, and that each has all that is written with one: an invoice,
-/// two taxes and a key.
+/// two taxes, a key, the first entry of its record, and its place in the outbox.
 pub(super) async fn assert_whole_payments(store: &dyn Store, expected: u64) {
-    for (table, each) in [("payments", 1), ("invoices", 1), ("tax_records", 2), ("idempotency_keys", 1)] {
+    for (table, each) in [
+        ("payments", 1),
+        ("invoices", 1),
+        ("tax_records", 2),
+        ("idempotency_keys", 1),
+        ("payment_events WHERE seq = 1 AND kind = 'created'", 1),
+        ("outbox", 1),
+    ] {
         assert_eq!(count(store, table).await, expected * each, "rows in {table}");
     }
 }

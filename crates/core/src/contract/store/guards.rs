@@ -2,7 +2,7 @@
 //! is accepted only by the thing that is wrong with it.
 
 use super::TestDatabase;
-use super::ground::{consult, count, intend, migrated, paid, paying};
+use super::ground::{consult, count, intend, migrated, paid, paying, settle};
 
 /// A copy of payment `of` with another reference, and one column set to something else.
 fn copy_of_payment(of: i64, reference: u32, column: &str, value: &str) -> String {
@@ -26,14 +26,14 @@ fn copy_of_payment(of: i64, reference: u32, column: &str, value: &str) -> String
     )
 }
 
-async fn accepts(database: &dyn TestDatabase, sql: &str) {
+pub(super) async fn accepts(database: &dyn TestDatabase, sql: &str) {
     database
         .execute(sql)
         .await
         .unwrap_or_else(|error| panic!("accepted until something is wrong: {sql}: {error}"));
 }
 
-async fn refuses(database: &dyn TestDatabase, sql: &str) {
+pub(super) async fn refuses(database: &dyn TestDatabase, sql: &str) {
     assert!(database.execute(sql).await.is_err(), "the database has to refuse: {sql}");
 }
 
@@ -105,7 +105,7 @@ pub async fn the_database_refuses_a_second_invoice_capture_and_live_session(data
     accepts(database, &live(2, "expired")).await;
     accepts(database, &live(3, "complete")).await;
 
-    store.settle(&paid(session)).await.unwrap();
+    settle(store, &first, &paid(session)).await;
     let capture = |intent: &str, disposition: &str| {
         format!(
             "INSERT INTO captures (payment_intent, payment_id, session_id, amount_minor, currency, \

@@ -116,6 +116,28 @@ pub async fn an_event_is_postponed_given_up_and_finished(database: &dyn TestData
     assert_eq!(count(store, "gateway_events WHERE due_at IS NULL").await, 2, "a redelivery wakes nothing");
 }
 
+/// Somebody has sent it once more on purpose, from Stripe's dashboard.
+pub async fn an_event_that_was_given_up_is_due_again_when_it_is_sent_again(database: &dyn TestDatabase) {
+    let store = &*migrated(database).await;
+    receive(store, "evt_1", AT).await;
+    claim(store, AT, 1).await;
+    store.postpone_event("evt_1", "no such session", None).await.unwrap();
+    assert_eq!(claim(store, later(100), 1).await, []);
+    assert!(!receive(store, "evt_1", later(200)).await, "it was there");
+    assert_eq!(claim(store, later(199), 1).await, []);
+    let again = claim(store, later(200), 1).await;
+    assert_eq!(again.iter().map(|event| event.attempts).collect::<Vec<_>>(), [1], "counted from the start");
+
+    // One that is tried already goes on as it was.
+    store.postpone_event("evt_1", "Stripe was away", Some(later(300))).await.unwrap();
+    assert!(!receive(store, "evt_1", later(250)).await);
+    assert_eq!(claim(store, later(299), 1).await, []);
+    assert_eq!(claim(store, later(300), 1).await[0].attempts, 2);
+    store.finish_event("evt_1", later(301)).await.unwrap();
+    assert!(!receive(store, "evt_1", later(400)).await);
+    assert_eq!(claim(store, later(9_999), 1).await, [], "finished is finished");
+}
+
 /// Two hold it one after the other, as the lease of the first ran out; the second finishes it.
 pub async fn a_finished_event_does_not_come_back(database: &dyn TestDatabase) {
     let store = &*migrated(database).await;

@@ -1,7 +1,9 @@
 //! Finding payments again, and forgetting old keys.
 
 use super::TestDatabase;
-use super::ground::{consult, count, create, expired, intend, key, later, made, migrated, paying, wish};
+use super::ground::{
+    consult, count, create, expired, intend, key, later, made, migrated, paying, settle, wish,
+};
 use crate::domain::{ConsultationId, PaymentId, Receipt, UserId};
 use crate::ports::store::{NewPayment, Page, Store};
 
@@ -46,7 +48,7 @@ pub async fn a_list_is_narrowed_by_user_and_consultation(database: &dyn TestData
     let store = &*migrated(database).await;
     let first = paying(store, 5, 1, "a").await;
     let session = intend(store, &first).await;
-    store.settle(&expired(session)).await.unwrap();
+    settle(store, &first, &expired(session)).await;
     let again = made(create(store, &wish(5, 1, "b")).await);
     let other = paying(store, 6, 1, "c").await;
     let stranger = paying(store, 7, 2, "a").await;

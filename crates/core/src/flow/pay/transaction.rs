@@ -1,9 +1,14 @@
 //! Step 3: the write, worked out from the consultation's terms and repeated where that helps.
 
 use super::{Answer, Caught, Duplicate, Pay, PayError, PayRequest};
-use crate::domain::{Consultation, Money, Payment, Receipt, Terms, tax};
+use crate::domain::record::key_hash;
+use crate::domain::{
+    Actor, Consultation, Entry, Head, Money, Origin, Payment, PaymentId, Receipt, RecordedEvent, Terms,
+    Timestamp, What, tax,
+};
 use crate::ports::{CreateOutcome, NewPayment, StoreError};
 use std::time::Duration;
+use uuid::Uuid;
 
 /// Attempts on serialization failures, deadlocks and unclear commits (contract, part 2).
 const ATTEMPTS: u32 = 3;
@@ -89,8 +94,9 @@ impl Pay {
         // consultation, and the store names the real ones.
         let fee = Money::from_decimal(request.amount, currency).unwrap_or(Money::new(-1, currency));
         let terms = Terms { fee, tax_exempt: false };
+        let (reference, at) = (self.random.uuid(), self.clock.now());
         NewPayment {
-            reference: self.random.uuid(),
+            reference,
             user: request.user.id,
             consultation: request.consultation,
             key: request.key.clone(),
@@ -98,7 +104,8 @@ impl Pay {
             method: request.method,
             terms,
             taxes: tax::taxes(&self.pricing.taxes, fee, false),
-            at: self.clock.now().whole_second(),
+            at: at.whole_second(),
+            created: created(request, reference, fee, at),
         }
     }
 
@@ -113,11 +120,23 @@ impl Pay {
         match Money::from_decimal(request.amount, currency) {
             Ok(amount) if amount == terms.fee => {
                 let taxes = tax::taxes(&self.pricing.taxes, amount, terms.tax_exempt);
-                Ok(NewPayment { terms, taxes, ..draft })
+                let created = created(request, draft.reference, amount, draft.created.at);
+                Ok(NewPayment { terms, taxes, created, ..draft })
             }
             _ => Err(PayError::NotTheFee { currency }),
         }
     }
+}
+
+/// The first entry of the payment's record. Its number is not known yet, and is no part of the hash.
+fn created(request: &PayRequest, reference: Uuid, amount: Money, at: Timestamp) -> RecordedEvent {
+    let what = What::Created {
+        amount: amount.into(),
+        method: request.method.as_str().to_owned(),
+        key_hash: key_hash(&request.key),
+    };
+    let origin = Origin::request(Actor::Patient, request.user.id, request.request_id.clone());
+    RecordedEvent::after(Head::default(), PaymentId(0), reference, at, &Entry { what, origin })
 }
 
 fn decide(request: &PayRequest, outcome: CreateOutcome) -> Result<Written, PayError> {

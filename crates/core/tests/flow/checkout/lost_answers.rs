@@ -1,8 +1,8 @@
 //! Nobody knows whether Stripe has made the session: the committed request is repeated, byte for byte.
 
-use crate::support::Stage;
 use crate::support::script::Fault;
 use crate::support::stripe::Creating;
+use crate::support::{Stage, created, patient, press};
 use sekali_core::domain::{Receipt, SessionState, Status};
 use sekali_core::flow::checkout::{Checkout, CheckoutRules, Way};
 use sekali_core::ports::{GatewayError, StoreError};
@@ -14,7 +14,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 async fn unanswered(stage: &Stage, creating: Creating) -> Receipt {
     let receipt = stage.paying("k").await;
     stage.stripe.creating.push(creating);
-    let way = stage.checkout().proceed(receipt.payment.id, "id").await.unwrap();
+    let way = stage.checkout().proceed(receipt.payment.id, "id", &patient()).await.unwrap();
     let Way::Later(waiting) = way else { panic!("Later was expected, but: {way:?}") };
     assert_eq!(waiting.payment.status, Status::Processing);
     assert!(waiting.payment.can_be_paid(), "the patient keeps the way to pay");
@@ -28,7 +28,7 @@ async fn the_next_visit_sends_the_same_bytes_and_looks_the_session_up() {
     stage.clock.advance(HOUR);
     let rules = CheckoutRules { public_url: "https://new.test".into(), expires_in: HOUR };
     let changed = Checkout { rules, ..stage.checkout() };
-    let way = changed.proceed(receipt.payment.id, "en").await.unwrap();
+    let way = changed.proceed(receipt.payment.id, "en", &patient()).await.unwrap();
 
     let session = stage.stripe.only_session();
     assert_eq!(way, Way::ToStripe(session.url.unwrap()));
@@ -45,7 +45,7 @@ async fn a_call_that_never_arrived_is_made_by_the_repeat() {
     let receipt = unanswered(&stage, Creating::Fails(lost)).await;
     assert_eq!(stage.stripe.sessions(), []);
 
-    let way = stage.checkout().proceed(receipt.payment.id, "id").await.unwrap();
+    let way = stage.checkout().proceed(receipt.payment.id, "id", &patient()).await.unwrap();
     assert_eq!(way, Way::ToStripe(stage.stripe.only_session().url.unwrap()));
 }
 
@@ -55,7 +55,7 @@ async fn the_replayed_answer_is_an_old_picture_and_not_believed() {
     let receipt = unanswered(&stage, Creating::AnswerLost).await;
     // The patient has paid in a window that was still open; the replay says "open" for ever.
     stage.stripe.pay(&stage.stripe.only_session().id);
-    let way = stage.checkout().proceed(receipt.payment.id, "id").await.unwrap();
+    let way = stage.checkout().proceed(receipt.payment.id, "id", &patient()).await.unwrap();
 
     let Way::Stands(paid) = way else { panic!("Stands was expected, but: {way:?}") };
     assert_eq!(paid.payment.status, Status::Completed);
@@ -63,15 +63,53 @@ async fn the_replayed_answer_is_an_old_picture_and_not_believed() {
 }
 
 #[tokio::test]
-async fn a_request_that_stripe_may_have_forgotten_is_not_repeated() {
+async fn a_request_that_stripe_may_have_forgotten_is_looked_up_and_not_repeated() {
     let stage = Stage::set().await;
     let receipt = unanswered(&stage, Creating::AnswerLost).await;
     stage.clock.advance(23 * HOUR + Duration::from_secs(1));
-    let way = stage.checkout().proceed(receipt.payment.id, "id").await.unwrap();
+    let way = stage.checkout().proceed(receipt.payment.id, "id", &patient()).await.unwrap();
 
-    assert!(matches!(way, Way::Later(_)), "{way:?}");
+    assert_eq!(way, Way::ToStripe(stage.stripe.only_session().url.unwrap()));
     assert_eq!(stage.stripe.sent().len(), 1);
-    assert_eq!(stage.rows("SELECT state FROM checkout_sessions").await, ["creating"]);
+    assert_eq!(stage.rows("SELECT state FROM checkout_sessions").await, ["open"]);
+}
+
+#[tokio::test]
+async fn one_that_never_arrived_and_is_too_old_has_failed_and_a_new_key_pays_again() {
+    let stage = Stage::set().await;
+    let lost = GatewayError::Unknown("no connection".into());
+    let receipt = unanswered(&stage, Creating::Fails(lost)).await;
+    stage.clock.advance(23 * HOUR + Duration::from_secs(1));
+    let way = stage.checkout().proceed(receipt.payment.id, "id", &patient()).await.unwrap();
+
+    assert!(matches!(way, Way::Stands(ref ended) if ended.payment.status == Status::Failed), "{way:?}");
+    assert_eq!((stage.stripe.sent().len(), stage.stripe.sessions().len()), (1, 0));
+    created(stage.pay().pay(&press("new")).await);
+    stage.assert_sound(None).await;
+}
+
+#[tokio::test]
+async fn a_failure_stored_under_the_key_is_no_use_to_repeat_so_the_list_decides() {
+    for hidden in [true, false] {
+        let stage = Stage::set().await;
+        let first =
+            if hidden { Creating::AnswerLost } else { Creating::Fails(GatewayError::Unknown("500".into())) };
+        let receipt = unanswered(&stage, first).await;
+        let spent = || Creating::Fails(GatewayError::Spent("500".into()));
+        stage.stripe.creating.push(spent());
+        let soon = stage.checkout().proceed(receipt.payment.id, "id", &patient()).await.unwrap();
+        if hidden {
+            assert!(matches!(soon, Way::ToStripe(_)), "{soon:?}");
+            continue;
+        }
+        assert!(matches!(soon, Way::Later(_)), "the call may still be under way: {soon:?}");
+
+        stage.clock.advance(Duration::from_secs(61));
+        stage.stripe.creating.push(spent());
+        let way = stage.checkout().proceed(receipt.payment.id, "id", &patient()).await.unwrap();
+        assert!(matches!(way, Way::Stands(ref ended) if ended.payment.status == Status::Failed), "{way:?}");
+        stage.assert_sound(None).await;
+    }
 }
 
 #[tokio::test]
@@ -79,7 +117,7 @@ async fn up_to_then_it_is_repeated() {
     let stage = Stage::set().await;
     let receipt = unanswered(&stage, Creating::AnswerLost).await;
     stage.clock.advance(23 * HOUR);
-    let way = stage.checkout().proceed(receipt.payment.id, "id").await.unwrap();
+    let way = stage.checkout().proceed(receipt.payment.id, "id", &patient()).await.unwrap();
     assert!(matches!(way, Way::ToStripe(_)), "{way:?}");
 }
 
@@ -89,7 +127,7 @@ async fn without_an_answer_about_an_open_session_nobody_is_sent_there() {
     let (receipt, _) = stage.at_stripe("k").await;
     for error in [GatewayError::Unknown("503".into()), GatewayError::NotFound] {
         stage.stripe.answers.push(Err(error));
-        let way = stage.checkout().proceed(receipt.payment.id, "id").await.unwrap();
+        let way = stage.checkout().proceed(receipt.payment.id, "id", &patient()).await.unwrap();
         assert!(matches!(way, Way::Later(_)), "{way:?}");
     }
     assert_eq!(stage.stripe.sent().len(), 1);
@@ -105,8 +143,8 @@ async fn an_intent_whose_commit_was_unclear_is_found_again() {
     for fault in faults {
         let stage = Stage::set().await;
         let receipt = stage.paying("k").await;
-        stage.store.intends.push(fault);
-        let way = stage.checkout().proceed(receipt.payment.id, "id").await.unwrap();
+        stage.store.decides.push(fault);
+        let way = stage.checkout().proceed(receipt.payment.id, "id", &patient()).await.unwrap();
 
         assert_eq!(way, Way::ToStripe(stage.stripe.only_session().url.unwrap()));
         assert_eq!(stage.count("checkout_sessions").await, 1);
@@ -120,8 +158,8 @@ async fn an_intent_that_cannot_be_committed_calls_nobody() {
     let stage = Stage::set().await;
     let receipt = stage.paying("k").await;
     let down = StoreError::Unavailable("no route".into());
-    stage.store.intends.push(Fault::Fails(down.clone()));
-    assert_eq!(stage.checkout().proceed(receipt.payment.id, "id").await, Err(down));
+    stage.store.decides.push(Fault::Fails(down.clone()));
+    assert_eq!(stage.checkout().proceed(receipt.payment.id, "id", &patient()).await, Err(down));
     assert_eq!(stage.stripe.sent(), []);
     assert_eq!(stage.stored(&receipt).await, receipt);
 }

@@ -1,7 +1,7 @@
 //! From a payment to Stripe's page: the intent first, and one session however many ask.
 
 use crate::support::stripe::{Creating, field};
-use crate::support::{Stage, press, second};
+use crate::support::{Stage, patient, press, second};
 use sekali_core::domain::{PaymentId, SessionState, Status};
 use sekali_core::flow::checkout::Way;
 use sekali_core::ports::{Current, Point};
@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 async fn the_intent_is_committed_before_stripe_is_called() {
     let stage = Stage::set().await;
     let receipt = stage.paying("k").await;
-    let way = stage.checkout().proceed(receipt.payment.id, "id").await.unwrap();
+    let way = stage.checkout().proceed(receipt.payment.id, "id", &patient()).await.unwrap();
 
     let session = stage.stripe.only_session();
     assert_eq!(way, Way::ToStripe(session.url.unwrap()));
@@ -27,7 +27,7 @@ async fn the_intent_is_committed_before_stripe_is_called() {
     );
     assert_eq!(
         stage.journal.names(),
-        ["payment", "changing", "intend_session", "publish", "session_opened"],
+        ["payment", "changing", "decide", "publish", "decide"],
         "from before the commit on nobody is told the old status"
     );
     assert_eq!(stage.stored(&receipt).await.payment.status, Status::Processing);
@@ -38,7 +38,7 @@ async fn the_intent_is_committed_before_stripe_is_called() {
 async fn the_request_names_nothing_but_opaque_names_and_the_way_back() {
     let stage = Stage::set().await;
     let receipt = stage.paying("k").await;
-    stage.checkout().proceed(receipt.payment.id, "en").await.unwrap();
+    stage.checkout().proceed(receipt.payment.id, "en", &patient()).await.unwrap();
 
     let [(key, request)] = stage.stripe.sent().try_into().unwrap();
     let callback = "https://pay.clinic.test/payment/100/callback";
@@ -49,8 +49,8 @@ async fn the_request_names_nothing_but_opaque_names_and_the_way_back() {
         ("minor", "500000".into()),
         ("currency", "PHP".into()),
         ("success_url", format!("{callback}?session_id={{CHECKOUT_SESSION_ID}}")),
-        ("cancel_url", callback.into()),
-        ("expires_at", second(24 * 3600).as_seconds().to_string()),
+        ("cancel_url", format!("{callback}?cancelled={key}")),
+        ("expires_at", second(24 * 3600 - 300).as_seconds().to_string()),
         ("locale", "en".into()),
     ] {
         assert_eq!(field(&request, name), value, "{name}");
@@ -61,7 +61,7 @@ async fn the_request_names_nothing_but_opaque_names_and_the_way_back() {
 async fn a_second_visit_goes_to_the_session_that_is_open() {
     let stage = Stage::set().await;
     let (receipt, session) = stage.at_stripe("k").await;
-    let way = stage.checkout().proceed(receipt.payment.id, "en").await.unwrap();
+    let way = stage.checkout().proceed(receipt.payment.id, "en", &patient()).await.unwrap();
 
     assert_eq!(way, Way::ToStripe(stage.stripe.only_session().url.unwrap()));
     assert_eq!(stage.stripe.sent().len(), 1);
@@ -75,11 +75,11 @@ async fn two_visits_at_once_make_one_session() {
     let go = Arc::new(Notify::new());
     stage.stripe.creating.push(Creating::Waits(Arc::clone(&go)));
     let slow = stage.checkout();
-    let slow = tokio::spawn(async move { slow.proceed(id, "id").await });
+    let slow = tokio::spawn(async move { slow.proceed(id, "id", &patient()).await });
     stage.stripe.arrived.notified().await;
 
     // The first call hangs at Stripe; the second visit repeats it.
-    let second = stage.checkout().proceed(id, "en").await.unwrap();
+    let second = stage.checkout().proceed(id, "en", &patient()).await.unwrap();
     go.notify_one();
     let first = slow.await.unwrap().unwrap();
 
@@ -97,7 +97,7 @@ async fn twenty_visits_at_once_make_one_session() {
     let id = stage.paying("k").await.payment.id;
     let visits = (0..20).map(|_| {
         let checkout = stage.checkout();
-        tokio::spawn(async move { checkout.proceed(id, "id").await })
+        tokio::spawn(async move { checkout.proceed(id, "id", &patient()).await })
     });
     let visits: Vec<_> = visits.collect();
     let mut ways = Vec::new();
@@ -112,7 +112,7 @@ async fn twenty_visits_at_once_make_one_session() {
 #[tokio::test]
 async fn a_payment_that_is_not_there_has_no_way() {
     let stage = Stage::set().await;
-    assert_eq!(stage.checkout().proceed(PaymentId(404), "id").await.unwrap(), Way::NoPayment);
+    assert_eq!(stage.checkout().proceed(PaymentId(404), "id", &patient()).await.unwrap(), Way::NoPayment);
     assert_eq!(stage.stripe.sent(), []);
 }
 
@@ -123,4 +123,17 @@ async fn a_cached_duplicate_shows_that_it_is_being_processed() {
     let request = press("k");
     let found = stage.coordination.found(request.user.id, &request.key).await.unwrap();
     assert_eq!(found.current, Current::Known { status: Status::Processing, can_be_paid: true });
+}
+
+#[tokio::test]
+async fn a_session_lasts_a_little_within_stripes_bounds() {
+    for (wanted, given) in [(1800, 1920), (1920, 1920), (7200, 7200), (86_400, 86_100)] {
+        let stage = Stage::set().await;
+        let receipt = stage.paying("k").await;
+        let mut checkout = stage.checkout();
+        checkout.rules.expires_in = std::time::Duration::from_secs(wanted);
+        checkout.proceed(receipt.payment.id, "id", &patient()).await.unwrap();
+        let [(_, request)] = stage.stripe.sent().try_into().unwrap();
+        assert_eq!(field(&request, "expires_at"), second(given).as_seconds().to_string());
+    }
 }

@@ -1,13 +1,13 @@
 //! The patient comes back to the way to pay, and something has happened meanwhile.
 
 use crate::support::log::Log;
-use crate::support::{Stage, created, duplicate, money, press};
+use crate::support::{Stage, created, duplicate, money, patient, press};
 use sekali_core::domain::{InvoiceStatus, Receipt, Status};
 use sekali_core::flow::checkout::Way;
 
 /// What a visit finds that sends nobody to Stripe.
 async fn stands(stage: &Stage, receipt: &Receipt) -> Receipt {
-    let way = stage.checkout().proceed(receipt.payment.id, "id").await.unwrap();
+    let way = stage.checkout().proceed(receipt.payment.id, "id", &patient()).await.unwrap();
     let Way::Stands(receipt) = way else { panic!("Stands was expected, but: {way:?}") };
     receipt
 }
@@ -57,7 +57,7 @@ async fn an_expired_session_ends_the_payment_and_a_new_key_pays_again() {
     assert_eq!((spent.same_key, spent.status, spent.can_be_paid), (true, Status::Expired, false));
     let again = created(stage.pay().pay(&press("new")).await);
     assert_ne!(again.payment.id, receipt.payment.id);
-    let way = stage.checkout().proceed(again.payment.id, "id").await.unwrap();
+    let way = stage.checkout().proceed(again.payment.id, "id", &patient()).await.unwrap();
     assert!(matches!(way, Way::ToStripe(ref url) if url.ends_with("cs_2")), "{way:?}");
     stage.assert_sound(None).await;
 }
@@ -85,7 +85,7 @@ async fn an_object_that_makes_no_sense_is_said_aloud_and_asked_again() {
     stage.stripe.change(&session, |session| session.payment_intent = None);
     let log = Log::listen();
 
-    let way = stage.checkout().proceed(receipt.payment.id, "id").await.unwrap();
+    let way = stage.checkout().proceed(receipt.payment.id, "id", &patient()).await.unwrap();
     assert!(matches!(way, Way::Later(_)), "{way:?}");
     assert_eq!(log.count("Checkout: the session cannot be used"), 1);
     assert_eq!(stage.stored(&receipt).await.payment.status, Status::Processing);

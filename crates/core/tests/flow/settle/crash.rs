@@ -2,7 +2,7 @@
 
 use crate::support::death::{DiesAt, dies};
 use crate::support::stripe::SIGNED;
-use crate::support::{Stage, duplicate, press};
+use crate::support::{Stage, callback, duplicate, press};
 use sekali_core::domain::Status;
 use sekali_core::flow::inbox::Inbox;
 use sekali_core::flow::pay::Caught;
@@ -59,7 +59,7 @@ async fn a_process_that_dies_before_it_told_anybody_leaves_no_old_status() {
     let (_, session) = stage.at_stripe("k").await;
     stage.stripe.pay(&session);
     let settle = stage.settle_watched_by(Arc::new(DiesAt(Point::Settled)));
-    dies(async move { settle.settle_session(&session).await }).await;
+    dies(async move { settle.settle_session(&session, &callback()).await }).await;
 
     let request = press("k");
     let found = stage.coordination.found(request.user.id, &request.key).await.unwrap();

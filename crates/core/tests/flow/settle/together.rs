@@ -1,6 +1,6 @@
 //! Several bring the same news, or news in any order: one transition, one final state.
 
-use crate::support::Stage;
+use crate::support::{Stage, callback};
 use sekali_core::domain::Status;
 use sekali_core::ports::GatewaySession;
 
@@ -12,14 +12,14 @@ async fn webhook_callback_and_a_third_settle_once() {
     stage.webhook("evt_1", "checkout.session.completed", &session).await;
     // All three have Stripe's answer in hand before anybody writes.
     stage.stripe.answer_together(3);
-    let (inbox, callback, third) = (stage.inbox(), stage.settle(), stage.settle());
+    let (inbox, page, third) = (stage.inbox(), stage.settle(), stage.settle());
     let (id, name) = (receipt.payment.id, session.clone());
     let webhook = tokio::spawn(async move { inbox.work().await });
-    let callback = tokio::spawn(async move { callback.settle_payment(id).await });
-    let third = tokio::spawn(async move { third.settle_session(&name).await });
+    let page = tokio::spawn(async move { page.settle_payment(id, &callback()).await });
+    let third = tokio::spawn(async move { third.settle_session(&name, &callback()).await });
 
     assert_eq!(webhook.await.unwrap(), Ok(1));
-    let shown = callback.await.unwrap().unwrap().unwrap();
+    let shown = page.await.unwrap().unwrap().unwrap();
     third.await.unwrap().unwrap();
     assert_eq!(shown.payment.status, Status::Completed);
     assert_eq!(stage.journal.transitions(), 1);
@@ -73,9 +73,9 @@ async fn a_payment_that_expired_stays_expired_and_late_money_is_surplus() {
     let stage = Stage::set().await;
     let (receipt, session) = stage.at_stripe("k").await;
     stage.stripe.expire(&session);
-    stage.settle().settle_session(&session).await.unwrap();
+    stage.settle().settle_session(&session, &callback()).await.unwrap();
     stage.stripe.pay(&session);
-    stage.settle().settle_session(&session).await.unwrap();
+    stage.settle().settle_session(&session, &callback()).await.unwrap();
 
     assert_eq!(stage.stored(&receipt).await.payment.status, Status::Expired);
     assert_eq!(stage.rows("SELECT disposition FROM captures").await, ["surplus"]);

@@ -1,9 +1,8 @@
 //! What the flow under test asked of its ports, in order.
 
-use sekali_core::domain::{IdempotencyKey, Payment, PaymentId, UserId};
-use sekali_core::ports::{
-    CachedPayment, LockName, LockToken, NewPayment, Point, Probe, SettleOutcome, Settlement,
-};
+use sekali_core::decision::Change;
+use sekali_core::domain::{IdempotencyKey, Payment, PaymentId, Status, UserId};
+use sekali_core::ports::{CachedPayment, LockName, LockToken, NewPayment, Point, Probe};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -18,9 +17,9 @@ pub(crate) enum Call {
     Publish(Payment),
     Sleep(Duration),
     Create(NewPayment),
-    Settle(Settlement),
-    /// What the database answered to [`Call::Settle`].
-    Settled(SettleOutcome),
+    Decide(PaymentId),
+    /// What was written by [`Call::Decide`].
+    Decided(Vec<Change>),
     /// Any other call of the store.
     Store(&'static str),
     Passed(Point),
@@ -37,14 +36,14 @@ impl Call {
             Self::Publish(_) => "publish",
             Self::Sleep(_) => "sleep",
             Self::Create(_) => "create",
-            Self::Settle(_) => "settle",
+            Self::Decide(_) => "decide",
             Self::Store(name) => name,
-            Self::Settled(_) | Self::Passed(_) => return None,
+            Self::Decided(_) | Self::Passed(_) => return None,
         })
     }
 
     fn is_of_the_store(&self) -> bool {
-        matches!(self, Self::Create(_) | Self::Settle(_) | Self::Store(_))
+        matches!(self, Self::Create(_) | Self::Decide(_) | Self::Store(_))
     }
 }
 
@@ -112,9 +111,20 @@ impl Journal {
         })
     }
 
-    /// How many transitions the database made.
+    /// The outcomes that the database has written, in order.
+    pub(crate) fn outcomes(&self) -> Vec<Status> {
+        let changes =
+            self.pick(|call| if let Call::Decided(changes) = call { Some(changes.clone()) } else { None });
+        let statuses = changes.into_iter().flatten().filter_map(|change| match change {
+            Change::Status { to, .. } if to != Status::Processing => Some(to),
+            _ => None,
+        });
+        statuses.collect()
+    }
+
+    /// How many of them.
     pub(crate) fn transitions(&self) -> usize {
-        self.pick(|call| matches!(call, Call::Settled(SettleOutcome::Changed(_))).then_some(())).len()
+        self.outcomes().len()
     }
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod clock;
 pub(crate) mod coordination;
 pub(crate) mod death;
+pub(crate) mod host;
 pub(crate) mod journal;
 pub(crate) mod log;
 pub(crate) mod script;
@@ -11,17 +12,22 @@ pub(crate) mod stripe;
 
 use clock::{FakeClock, SeededRandom};
 use coordination::WatchedCoordination;
+use host::FakeHost;
 use journal::Journal;
 use sekali_core::domain::{
-    ConsultationId, Currency, Decimal, IdempotencyKey, Money, PaymentMethod, Receipt, Role, TaxRule,
-    Timestamp, User, UserId,
+    Actor, ConsultationId, Currency, Decimal, IdempotencyKey, Money, Origin, PaymentFile, PaymentMethod,
+    Receipt, Role, TaxRule, Timestamp, User, UserId,
 };
+use sekali_core::flow::cancel::Cancel;
 use sekali_core::flow::checkout::{Checkout, CheckoutRules, Way};
 use sekali_core::flow::inbox::Inbox;
-use sekali_core::flow::pay::{Answer, Duplicate, Pay, PayError, PayRequest, Pricing, Twin};
+use sekali_core::flow::outbox::Outbox;
+use sekali_core::flow::pay::{Answer, Duplicate, Duplicates, Pay, PayError, PayRequest, Pricing, Twin};
+use sekali_core::flow::reconcile::{Reconcile, ReconcileRules, Report};
+use sekali_core::flow::refund::Refunds;
 use sekali_core::flow::settle::Settle;
 use sekali_core::ports::{
-    AuditStore, CheckoutStore, Clock, ConsultationStore, PaymentStore, Probe, SchemaStore,
+    AuditStore, Clock, ConsultationStore, FileStore, PaymentStore, Probe, Random, SchemaStore,
 };
 use sekali_store_sqlite::SqliteStore;
 use std::path::PathBuf;
@@ -46,8 +52,10 @@ pub(crate) struct Stage {
     pub(crate) store: Arc<WatchedStore>,
     pub(crate) stripe: Arc<FakeStripe>,
     pub(crate) installation: Uuid,
+    pub(crate) duplicates: Arc<Duplicates>,
+    pub(crate) host: Arc<FakeHost>,
     sqlite: Arc<SqliteStore>,
-    _folder: Folder,
+    folder: Folder,
 }
 
 impl Stage {
@@ -68,10 +76,12 @@ impl Stage {
             store: Arc::new(WatchedStore::new(Arc::clone(&sqlite), Arc::clone(&journal))),
             stripe: Arc::new(FakeStripe::new(Arc::clone(&sqlite))),
             installation: sqlite.installation().await.unwrap(),
+            duplicates: Arc::default(),
+            host: Arc::default(),
             journal,
             clock,
             sqlite,
-            _folder: folder,
+            folder,
         };
         stage.consult(CONSULTATION, PATIENT, money("5000", "PHP"), None).await;
         stage
@@ -101,6 +111,7 @@ impl Stage {
             random: self.random.clone(),
             probe,
             pricing: Pricing { taxes: TaxRule::defaults(), default_currency: Currency::PHP },
+            duplicates: self.duplicates.clone(),
         }
     }
 
@@ -114,8 +125,69 @@ impl Stage {
             gateway: self.stripe.clone(),
             board: self.coordination.clone(),
             clock: self.clock.clone(),
+            random: self.random.clone(),
             probe,
             installation: self.installation,
+        }
+    }
+
+    pub(crate) fn cancel(&self) -> Cancel {
+        Cancel { checkout: self.checkout() }
+    }
+
+    pub(crate) fn refunds(&self) -> Refunds {
+        Refunds { settle: self.settle() }
+    }
+
+    pub(crate) fn reconcile(&self) -> Reconcile {
+        self.reconcile_within(10)
+    }
+
+    /// A reconciler that makes so many automatic refunds an hour.
+    pub(crate) fn reconcile_within(&self, automatic_refunds_an_hour: u64) -> Reconcile {
+        let pending_expires = Duration::from_secs(24 * 3600);
+        Reconcile {
+            cancel: self.cancel(),
+            refunds: self.refunds(),
+            rules: ReconcileRules {
+                interval: Duration::from_secs(30),
+                pending_expires,
+                automatic_refunds_an_hour,
+            },
+            holder: self.random.uuid(),
+            watermark: std::sync::Mutex::default(),
+            begin_after: std::sync::Mutex::default(),
+            renewed: std::sync::Mutex::default(),
+        }
+    }
+
+    /// The reconciler makes a pass.
+    pub(crate) async fn pass(&self) -> Report {
+        self.reconcile().pass_now(&|_, _| {}).await.unwrap()
+    }
+
+    pub(crate) fn outbox(&self) -> Outbox {
+        self.outbox_watched_by(self.journal.clone())
+    }
+
+    pub(crate) fn outbox_watched_by(&self, probe: Arc<dyn Probe>) -> Outbox {
+        Outbox {
+            store: self.store.clone(),
+            host: self.host.clone(),
+            clock: self.clock.clone(),
+            random: self.random.clone(),
+            probe,
+        }
+    }
+
+    /// Delivers what is due; how many attempts that were.
+    pub(crate) async fn deliver(&self) -> usize {
+        let mut attempts = 0;
+        loop {
+            match self.outbox().work().await.unwrap() {
+                0 => return attempts,
+                made => attempts += made,
+            }
         }
     }
 
@@ -132,7 +204,7 @@ impl Stage {
             public_url: "https://pay.clinic.test".into(),
             expires_in: Duration::from_secs(24 * 3600),
         };
-        Checkout { settle: self.settle_watched_by(probe), random: self.random.clone(), rules }
+        Checkout { settle: self.settle_watched_by(probe), rules }
     }
 
     /// Presses BAYAR with this key, and forgets in the journal that it did.
@@ -145,12 +217,32 @@ impl Stage {
     /// A payment whose session is open at Stripe, and Stripe's name for the session.
     pub(crate) async fn at_stripe(&self, name: &str) -> (Receipt, String) {
         let receipt = self.paying(name).await;
-        let way = self.checkout().proceed(receipt.payment.id, "id").await.unwrap();
+        let way = self.checkout().proceed(receipt.payment.id, "id", &patient()).await.unwrap();
         assert!(matches!(way, Way::ToStripe(_)), "{way:?}");
         let latest = self.sqlite.latest_session(receipt.payment.id).await.unwrap().unwrap();
         let session = latest.gateway_id.unwrap();
         self.journal.clear();
         (receipt, session)
+    }
+
+    /// A payment that was paid, and its payment intent.
+    pub(crate) async fn completed(&self, name: &str) -> (Receipt, String) {
+        let (receipt, session) = self.at_stripe(name).await;
+        let paid = self.stripe.pay(&session);
+        self.settle().settle_session(&session, &callback()).await.unwrap();
+        self.journal.clear();
+        (self.stored(&receipt).await, paid.payment_intent.unwrap())
+    }
+
+    /// All that belongs to the payment.
+    pub(crate) async fn file(&self, receipt: &Receipt) -> PaymentFile {
+        self.sqlite.file(receipt.payment.id).await.unwrap().unwrap()
+    }
+
+    /// The kinds of the payment's record, in order.
+    pub(crate) async fn kinds(&self, receipt: &Receipt) -> Vec<String> {
+        let record = self.sqlite.record(receipt.payment.id, 0, 1000).await.unwrap();
+        record.into_iter().map(|event| event.kind).collect()
     }
 
     /// Stripe sends a webhook; whether it is a new one.
@@ -185,6 +277,18 @@ impl Stage {
         self.rows(&format!("SELECT count(*) FROM {table}")).await[0].parse().unwrap()
     }
 
+    /// Follows every record.
+    pub(crate) async fn verify_records(&self) -> sekali_core::audit::Records {
+        sekali_core::audit::verify_records(&*self.sqlite, &|_| {}).await.unwrap()
+    }
+
+    /// Somebody changes the file past the service.
+    pub(crate) fn tamper(&self, sql: &str) {
+        let connection = rusqlite::Connection::open(self.folder.0.join("sekali.db")).unwrap();
+        connection.busy_timeout(Duration::from_secs(5)).unwrap();
+        connection.execute_batch(sql).unwrap();
+    }
+
     pub(crate) fn statements(&self) -> u64 {
         self.sqlite.statements()
     }
@@ -195,6 +299,8 @@ impl Stage {
             let expected = except != Some(finding.check.invariant);
             assert_eq!(finding.holds(), expected, "{}: {:?}", finding.check.invariant, finding.rows);
         }
+        let records = sekali_core::audit::verify_records(&*self.sqlite, &|_| {}).await.unwrap();
+        assert_eq!(records.broken, [], "each record is as it was written");
     }
 }
 
@@ -207,7 +313,18 @@ pub(crate) fn press(name: &str) -> PayRequest {
         amount: decimal("5000"),
         method: PaymentMethod::Stripe,
         twin: Twin::Await,
+        request_id: None,
     }
+}
+
+/// The patient's own request.
+pub(crate) fn patient() -> Origin {
+    Origin::request(Actor::Patient, PATIENT, None)
+}
+
+/// The patient's browser, come back from Stripe.
+pub(crate) fn callback() -> Origin {
+    Origin::of(Actor::Callback)
 }
 
 pub(crate) fn key(name: &str) -> IdempotencyKey {

@@ -4,16 +4,17 @@ use super::journal::{Call, Journal};
 use super::script::{Fault, Queue};
 use async_trait::async_trait;
 use sekali_core::domain::{
-    CheckoutSession, Consultation, ConsultationId, Fingerprint, IdempotencyKey, Money, PaymentId, Receipt,
-    Timestamp, UserId,
+    CheckoutSession, Consultation, ConsultationId, Fingerprint, IdempotencyKey, Money, PaymentFile,
+    PaymentId, Receipt, RecordedEvent, Refund, Timestamp, UserId,
 };
 use sekali_core::ports::{
-    AuditStore, CheckoutStore, ConsultationStore, CreateOutcome, InboxEvent, InboxStore, NewPayment,
-    NewSession, OpenOutcome, Page, PaymentStore, PutOutcome, SchemaState, SchemaStore, SettleOutcome,
-    Settlement, StoreError, Table,
+    AuditStore, AwaitedRefund, AwaitedSession, Case, CaseKind, CaseStore, ConsultationStore, CreateOutcome,
+    Decided, Delivery, FileStore, InboxEvent, InboxStore, Judge, LeaseStore, NewPayment, OutboxEntry,
+    OutboxQuery, OutboxStore, Page, PaymentStore, PutOutcome, ReconcileStore, SchemaState, SchemaStore,
+    StoreError, StrayCapture, Table,
 };
 use sekali_store_sqlite::SqliteStore;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -22,8 +23,7 @@ pub(crate) struct WatchedStore {
     journal: Arc<Journal>,
     pub(crate) creates: Queue<Fault<Vec<CreateOutcome>>>,
     pub(crate) payments: Queue<Fault<Option<Receipt>>>,
-    pub(crate) intends: Queue<Fault<OpenOutcome>>,
-    pub(crate) settles: Queue<Fault<SettleOutcome>>,
+    pub(crate) decides: Queue<Fault<Option<Decided>>>,
 }
 
 impl WatchedStore {
@@ -33,8 +33,7 @@ impl WatchedStore {
             journal,
             creates: Queue::default(),
             payments: Queue::default(),
-            intends: Queue::default(),
-            settles: Queue::default(),
+            decides: Queue::default(),
         }
     }
 
@@ -93,13 +92,28 @@ impl ConsultationStore for WatchedStore {
 }
 
 #[async_trait]
-impl CheckoutStore for WatchedStore {
-    async fn intend_session(&self, payment: PaymentId, new: &NewSession) -> Result<OpenOutcome, StoreError> {
-        self.intends.or(self.at("intend_session").intend_session(payment, new)).await
+impl FileStore for WatchedStore {
+    async fn decide(&self, payment: PaymentId, judge: Judge) -> Result<Option<Decided>, StoreError> {
+        self.journal.note(Call::Decide(payment));
+        let decided = Arc::new(Mutex::new(Vec::new()));
+        let notes = Arc::clone(&decided);
+        let noting: Judge = Arc::new(move |file| {
+            let decision = judge(file);
+            decision.changes.clone_into(&mut notes.lock().unwrap());
+            decision
+        });
+        let work = async {
+            let outcome = self.sqlite.decide(payment, noting).await?;
+            if outcome.as_ref().is_some_and(|outcome| outcome.changed) {
+                self.journal.note(Call::Decided(decided.lock().unwrap().clone()));
+            }
+            Ok(outcome)
+        };
+        self.decides.or(work).await
     }
 
-    async fn session_opened(&self, session: Uuid, gateway_id: &str, at: Timestamp) -> Result<(), StoreError> {
-        self.at("session_opened").session_opened(session, gateway_id, at).await
+    async fn file(&self, payment: PaymentId) -> Result<Option<PaymentFile>, StoreError> {
+        self.at("file").file(payment).await
     }
 
     async fn session(&self, session: Uuid) -> Result<Option<CheckoutSession>, StoreError> {
@@ -114,14 +128,165 @@ impl CheckoutStore for WatchedStore {
         self.at("latest_session").latest_session(payment).await
     }
 
-    async fn settle(&self, settlement: &Settlement) -> Result<SettleOutcome, StoreError> {
-        self.journal.note(Call::Settle(settlement.clone()));
-        let work = async {
-            let outcome = self.sqlite.settle(settlement).await?;
-            self.journal.note(Call::Settled(outcome.clone()));
-            Ok(outcome)
-        };
-        self.settles.or(work).await
+    async fn payment_of_intent(&self, payment_intent: &str) -> Result<Option<PaymentId>, StoreError> {
+        self.at("payment_of_intent").payment_of_intent(payment_intent).await
+    }
+
+    async fn refund(&self, refund: Uuid) -> Result<Option<(PaymentId, Refund)>, StoreError> {
+        self.at("refund").refund(refund).await
+    }
+
+    async fn refund_by_key(
+        &self,
+        by: UserId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<(PaymentId, Refund)>, StoreError> {
+        self.at("refund_by_key").refund_by_key(by, key).await
+    }
+
+    async fn record(
+        &self,
+        payment: PaymentId,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<RecordedEvent>, StoreError> {
+        self.at("record").record(payment, after, limit).await
+    }
+}
+
+#[async_trait]
+impl ReconcileStore for WatchedStore {
+    async fn overdue_payments(
+        &self,
+        before: Timestamp,
+        after: PaymentId,
+        limit: u32,
+    ) -> Result<Vec<PaymentId>, StoreError> {
+        self.at("overdue_payments").overdue_payments(before, after, limit).await
+    }
+
+    async fn awaited_sessions(&self, after: i64, limit: u32) -> Result<Vec<AwaitedSession>, StoreError> {
+        self.at("awaited_sessions").awaited_sessions(after, limit).await
+    }
+
+    async fn awaited_refunds(&self, after: Uuid, limit: u32) -> Result<Vec<AwaitedRefund>, StoreError> {
+        self.at("awaited_refunds").awaited_refunds(after, limit).await
+    }
+
+    async fn stray_captures(&self, after: &str, limit: u32) -> Result<Vec<StrayCapture>, StoreError> {
+        self.at("stray_captures").stray_captures(after, limit).await
+    }
+
+    async fn automatic_refunds_since(&self, since: Timestamp) -> Result<u64, StoreError> {
+        self.at("automatic_refunds_since").automatic_refunds_since(since).await
+    }
+
+    async fn sessions_since(
+        &self,
+        since: Timestamp,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<AwaitedSession>, StoreError> {
+        self.at("sessions_since").sessions_since(since, after, limit).await
+    }
+
+    async fn captures_since(
+        &self,
+        since: Timestamp,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<StrayCapture>, StoreError> {
+        self.at("captures_since").captures_since(since, after, limit).await
+    }
+
+    async fn refunds_since(
+        &self,
+        since: Timestamp,
+        after: Uuid,
+        limit: u32,
+    ) -> Result<Vec<AwaitedRefund>, StoreError> {
+        self.at("refunds_since").refunds_since(since, after, limit).await
+    }
+}
+
+#[async_trait]
+impl CaseStore for WatchedStore {
+    async fn open_case(&self, case: &Case) -> Result<bool, StoreError> {
+        self.at("open_case").open_case(case).await
+    }
+
+    async fn close_case(&self, kind: CaseKind, object: &str, at: Timestamp) -> Result<bool, StoreError> {
+        self.at("close_case").close_case(kind, object, at).await
+    }
+
+    async fn cases(&self, open: bool, limit: u32) -> Result<Vec<Case>, StoreError> {
+        self.at("cases").cases(open, limit).await
+    }
+}
+
+#[async_trait]
+impl LeaseStore for WatchedStore {
+    async fn acquire_lease(
+        &self,
+        name: &str,
+        holder: Uuid,
+        now: Timestamp,
+        lasts: Duration,
+    ) -> Result<bool, StoreError> {
+        self.at("acquire_lease").acquire_lease(name, holder, now, lasts).await
+    }
+
+    async fn release_lease(&self, name: &str, holder: Uuid) -> Result<(), StoreError> {
+        self.at("release_lease").release_lease(name, holder).await
+    }
+}
+
+#[async_trait]
+impl OutboxStore for WatchedStore {
+    async fn claim_deliveries(
+        &self,
+        now: Timestamp,
+        lease: Duration,
+        limit: u32,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        self.at("claim_deliveries").claim_deliveries(now, lease, limit).await
+    }
+
+    async fn delivered(&self, payment: PaymentId, seq: i64, now: Timestamp) -> Result<(), StoreError> {
+        self.at("delivered").delivered(payment, seq, now).await
+    }
+
+    async fn not_delivered(
+        &self,
+        payment: PaymentId,
+        seq: i64,
+        error: &str,
+        now: Timestamp,
+        next: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        self.at("not_delivered").not_delivered(payment, seq, error, now, next).await
+    }
+
+    async fn outbox(
+        &self,
+        query: OutboxQuery,
+        after: PaymentId,
+        limit: u32,
+    ) -> Result<Vec<OutboxEntry>, StoreError> {
+        self.at("outbox").outbox(query, after, limit).await
+    }
+
+    async fn replay(
+        &self,
+        payment: PaymentId,
+        from: Option<i64>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.at("replay").replay(payment, from, now).await
+    }
+
+    async fn outbox_depth(&self) -> Result<(u64, u64), StoreError> {
+        self.at("outbox_depth").outbox_depth().await
     }
 }
 
@@ -168,6 +333,14 @@ impl AuditStore for WatchedStore {
 
     async fn query(&self, sql: &str) -> Result<Table, StoreError> {
         self.at("query").query(sql).await
+    }
+
+    async fn records(
+        &self,
+        after: (PaymentId, i64),
+        limit: u32,
+    ) -> Result<Vec<(Uuid, RecordedEvent)>, StoreError> {
+        self.at("records").records(after, limit).await
     }
 
     fn statements(&self) -> u64 {

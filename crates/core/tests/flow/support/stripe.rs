@@ -2,10 +2,11 @@
 
 use super::script::Queue;
 use async_trait::async_trait;
-use sekali_core::domain::{CheckoutSession, Currency, Money, Timestamp};
+use sekali_core::domain::{CheckoutSession, Currency, Money, Refund, RefundState, Timestamp};
 use sekali_core::ports::gateway::WebhookError;
 use sekali_core::ports::{
-    CheckoutStore, Gateway, GatewayError, GatewayEvent, GatewaySession, GatewayStatus, SessionDraft,
+    FileStore, Gateway, GatewayCharge, GatewayDispute, GatewayError, GatewayEvent, GatewayIntent,
+    GatewayPage, GatewayRefund, GatewaySession, GatewayStatus, RefundDraft, SessionDraft,
 };
 use sekali_store_sqlite::SqliteStore;
 use std::collections::{BTreeMap, HashMap};
@@ -24,6 +25,28 @@ pub(crate) enum Creating {
     Fails(GatewayError),
     /// The call has arrived, and goes on when it is told.
     Waits(Arc<Notify>),
+    /// The call has arrived, and is refused when that is told.
+    RefusedAfter(Arc<Notify>),
+}
+
+/// What becomes of one call that makes a refund.
+pub(crate) enum Refunding {
+    /// The refund is made in this state.
+    As(RefundState),
+    /// The refund is made, and the answer lost.
+    AnswerLost,
+    /// Nothing is made.
+    Fails(GatewayError),
+}
+
+/// What becomes of one call that ends a session.
+pub(crate) enum Ending {
+    /// The session is ended, and the answer lost.
+    AnswerLost,
+    /// Nothing happens.
+    Fails(GatewayError),
+    /// The patient is quicker.
+    PaidFirst,
 }
 
 #[derive(Default)]
@@ -35,6 +58,12 @@ struct State {
     asked: Vec<String>,
     /// The intent's row at the moment of each call.
     rows: Vec<Option<CheckoutSession>>,
+    refunds: BTreeMap<String, GatewayRefund>,
+    saved_refunds: HashMap<Uuid, (String, GatewayRefund)>,
+    sent_refunds: Vec<(Uuid, String)>,
+    disputes: BTreeMap<String, GatewayDispute>,
+    ended: Vec<(Uuid, String)>,
+    failures: HashMap<String, String>,
 }
 
 pub(crate) struct FakeStripe {
@@ -46,6 +75,10 @@ pub(crate) struct FakeStripe {
     pub(crate) arrived: Notify,
     /// What the next questions about a session are answered.
     pub(crate) answers: Queue<Result<GatewaySession, GatewayError>>,
+    /// What becomes of the next calls that make a refund.
+    pub(crate) refunding: Queue<Refunding>,
+    /// What becomes of the next calls that end a session.
+    pub(crate) ending: Queue<Ending>,
     /// So many have to have their answer before anybody goes on with it.
     together: Mutex<Option<Arc<Barrier>>>,
 }
@@ -58,6 +91,8 @@ impl FakeStripe {
             creating: Queue::default(),
             arrived: Notify::new(),
             answers: Queue::default(),
+            refunding: Queue::default(),
+            ending: Queue::default(),
             together: Mutex::default(),
         }
     }
@@ -125,6 +160,117 @@ impl FakeStripe {
         })
     }
 
+    /// One more session, made in whatever way.
+    pub(crate) fn add(&self, session: GatewaySession) {
+        self.state.lock().unwrap().sessions.insert(session.id.clone(), session);
+    }
+
+    /// Stripe does not have it (any more).
+    pub(crate) fn forget(&self, id: &str) {
+        self.state.lock().unwrap().sessions.remove(id).unwrap();
+    }
+
+    /// A session by its id.
+    pub(crate) fn only_session_of(&self, id: &str) -> GatewaySession {
+        self.state.lock().unwrap().sessions.get(id).unwrap().clone()
+    }
+
+    /// A card is declined; the session goes on.
+    pub(crate) fn decline(&self, id: &str, code: &str) -> String {
+        let intent = id.replace("cs_", "pi_");
+        self.state.lock().unwrap().failures.insert(intent.clone(), code.to_owned());
+        self.change(id, |session| session.payment_intent = Some(intent.clone()));
+        intent
+    }
+
+    /// Somebody refunds in the dashboard; Stripe's name for it.
+    pub(crate) fn refund_in_dashboard(
+        &self,
+        payment_intent: &str,
+        amount: Money,
+        state: RefundState,
+    ) -> String {
+        let mut all = self.state.lock().unwrap();
+        let id = format!("re_{}", all.refunds.len() + 1);
+        let refund = made_refund(&id, payment_intent, amount, state);
+        all.refunds.insert(id.clone(), refund);
+        id
+    }
+
+    /// Stripe finishes a refund whose call it had answered with a failure.
+    pub(crate) fn finish_refund(&self, refund: &Refund) {
+        self.make_refund(refund.id, &refund.request, RefundState::Succeeded).unwrap();
+    }
+
+    /// A refund moves on.
+    pub(crate) fn move_refund(&self, id: &str, state: RefundState) {
+        let mut all = self.state.lock().unwrap();
+        let refund = all.refunds.get_mut(id).unwrap();
+        refund.state = state;
+        refund.failure = (state == RefundState::Failed).then(|| "lost_or_stolen_card".to_owned());
+    }
+
+    /// A dispute is opened, or moves on.
+    pub(crate) fn dispute_with(&self, dispute: GatewayDispute) {
+        self.state.lock().unwrap().disputes.insert(dispute.id.clone(), dispute);
+    }
+
+    /// The refunds there are, by id.
+    pub(crate) fn refunds(&self) -> Vec<GatewayRefund> {
+        self.state.lock().unwrap().refunds.values().cloned().collect()
+    }
+
+    /// Keys and bytes of the calls that make a refund.
+    pub(crate) fn sent_refunds(&self) -> Vec<(Uuid, String)> {
+        self.state.lock().unwrap().sent_refunds.clone()
+    }
+
+    /// Keys and sessions of the calls that end one.
+    pub(crate) fn ended(&self) -> Vec<(Uuid, String)> {
+        self.state.lock().unwrap().ended.clone()
+    }
+
+    /// What Stripe has taken and not given back, in minor units.
+    pub(crate) fn balance(&self) -> i64 {
+        let all = self.state.lock().unwrap();
+        let paid = all.sessions.values().filter(|session| session.status == GatewayStatus::Paid);
+        let taken: i64 = paid.filter_map(|session| session.amount).map(|amount| amount.minor).sum();
+        let refunds = all.refunds.values().filter(|refund| refund.state.counts());
+        taken - refunds.filter_map(|refund| refund.amount).map(|amount| amount.minor).sum::<i64>()
+    }
+
+    fn make_refund(
+        &self,
+        key: Uuid,
+        request: &str,
+        state: RefundState,
+    ) -> Result<GatewayRefund, GatewayError> {
+        let mut all = self.state.lock().unwrap();
+        if let Some((bytes, answer)) = all.saved_refunds.get(&key) {
+            assert_eq!(bytes, request, "a repeat sends the same bytes");
+            return Ok(answer.clone());
+        }
+        let intent = field(request, "payment_intent");
+        let currency = Currency::from_code(&field(request, "currency")).unwrap();
+        let amount = Money::new(field(request, "minor").parse().unwrap(), currency);
+        let back = all.refunds.values().filter(|refund| refund.state.counts());
+        let back = back.filter(|refund| refund.payment_intent.as_ref() == Some(&intent));
+        let back: i64 = back.filter_map(|refund| refund.amount).map(|amount| amount.minor).sum();
+        let session = all.sessions.values().find(|session| session.payment_intent.as_ref() == Some(&intent));
+        let taken = session.and_then(|session| session.amount).map_or(0, |amount| amount.minor);
+        if back + amount.minor > taken {
+            let message = "Refund amount is greater than unrefunded amount on charge".to_owned();
+            return Err(GatewayError::Refused { status: 400, message });
+        }
+        let id = format!("re_{}", all.refunds.len() + 1);
+        let mut refund = made_refund(&id, &intent, amount, state);
+        refund.refund = Some(field(request, "refund").parse().unwrap());
+        refund.installation = Some(field(request, "installation").parse().unwrap());
+        all.refunds.insert(id, refund.clone());
+        all.saved_refunds.insert(key, (request.to_owned(), refund.clone()));
+        Ok(refund)
+    }
+
     /// Makes the session, or answers again what the key was answered before.
     fn make(&self, key: Uuid, request: &str) -> Result<GatewaySession, GatewayError> {
         let mut state = self.state.lock().unwrap();
@@ -174,6 +320,10 @@ impl Gateway for FakeStripe {
                 self.make(key, request)?;
                 Err(GatewayError::Unknown("the answer was lost".into()))
             }
+            Some(Creating::RefusedAfter(go)) => {
+                go.notified().await;
+                Err(GatewayError::Refused { status: 400, message: "not yet".into() })
+            }
             Some(Creating::Waits(go)) => {
                 go.notified().await;
                 self.make(key, request)
@@ -205,6 +355,151 @@ impl Gateway for FakeStripe {
         let (Some(id), Some(kind)) = (words.next(), words.next()) else { return Err(WebhookError::NoEvent) };
         Ok(GatewayEvent { id, kind, object: words.next() })
     }
+
+    fn encode_refund(&self, draft: &RefundDraft) -> String {
+        let RefundDraft { refund, installation, payment_intent, amount } = draft;
+        format!(
+            "refund={refund}\ninstallation={installation}\npayment_intent={payment_intent}\nminor={}\ncurrency={}",
+            amount.minor, amount.currency
+        )
+    }
+
+    async fn expire_session(&self, key: Uuid, id: &str) -> Result<GatewaySession, GatewayError> {
+        self.state.lock().unwrap().ended.push((key, id.to_owned()));
+        let refused = || GatewayError::Refused { status: 400, message: "the session is not open".into() };
+        match self.ending.pop() {
+            Some(Ending::Fails(error)) => return Err(error),
+            Some(Ending::PaidFirst) => {
+                self.pay(id);
+            }
+            Some(Ending::AnswerLost) => {
+                self.expire(id);
+                return Err(GatewayError::Unknown("the answer was lost".into()));
+            }
+            None => {}
+        }
+        let open = self.state.lock().unwrap().sessions.get(id).map(|session| session.status);
+        match open {
+            Some(GatewayStatus::Open) => Ok(self.expire(id)),
+            Some(_) => Err(refused()),
+            None => Err(GatewayError::NotFound),
+        }
+    }
+
+    async fn sessions_since(
+        &self,
+        _: Timestamp,
+        after: Option<&str>,
+    ) -> Result<GatewayPage<GatewaySession>, GatewayError> {
+        Ok(page(self.sessions(), after, |session| session.id.clone()))
+    }
+
+    async fn session_of_intent(&self, intent: &str) -> Result<Option<GatewaySession>, GatewayError> {
+        Ok(self.sessions().into_iter().find(|session| session.payment_intent.as_deref() == Some(intent)))
+    }
+
+    async fn intent(&self, id: &str) -> Result<GatewayIntent, GatewayError> {
+        let session = self.session_of_intent(id).await?.ok_or(GatewayError::NotFound)?;
+        let failure = self.state.lock().unwrap().failures.get(id).cloned();
+        Ok(GatewayIntent {
+            id: id.to_owned(),
+            failure: failure.filter(|_| session.status != GatewayStatus::Paid),
+            session: session.session,
+            installation: session.installation,
+        })
+    }
+
+    async fn charge(&self, id: &str) -> Result<GatewayCharge, GatewayError> {
+        let charges = self.charges_since(Timestamp::from_seconds(0), None).await?.items;
+        charges.into_iter().find(|charge| charge.id == id).ok_or(GatewayError::NotFound)
+    }
+
+    async fn charges_since(
+        &self,
+        _: Timestamp,
+        after: Option<&str>,
+    ) -> Result<GatewayPage<GatewayCharge>, GatewayError> {
+        let paid = self.sessions().into_iter().filter(|session| session.status == GatewayStatus::Paid);
+        let charges = paid.map(|session| GatewayCharge {
+            id: session.id.replace("cs_", "ch_"),
+            captured: true,
+            amount: session.amount,
+            payment_intent: session.payment_intent,
+            session: session.session,
+            installation: session.installation,
+            created: Timestamp::from_seconds(0),
+        });
+        Ok(page(charges.collect(), after, |charge| charge.id.clone()))
+    }
+
+    async fn create_refund(&self, key: Uuid, request: &str) -> Result<GatewayRefund, GatewayError> {
+        let row = self.database.refund(key).await.unwrap();
+        assert!(row.is_some_and(|(_, refund)| refund.request == request), "the intent is committed first");
+        self.state.lock().unwrap().sent_refunds.push((key, request.to_owned()));
+        match self.refunding.pop() {
+            None => self.make_refund(key, request, RefundState::Succeeded),
+            Some(Refunding::As(state)) => self.make_refund(key, request, state),
+            Some(Refunding::Fails(error)) => Err(error),
+            Some(Refunding::AnswerLost) => {
+                self.make_refund(key, request, RefundState::Succeeded)?;
+                Err(GatewayError::Unknown("the answer was lost".into()))
+            }
+        }
+    }
+
+    async fn refund(&self, id: &str) -> Result<GatewayRefund, GatewayError> {
+        self.state.lock().unwrap().refunds.get(id).cloned().ok_or(GatewayError::NotFound)
+    }
+
+    async fn refunds_of(&self, payment_intent: &str) -> Result<Vec<GatewayRefund>, GatewayError> {
+        let all = self.refunds().into_iter();
+        Ok(all.filter(|refund| refund.payment_intent.as_deref() == Some(payment_intent)).collect())
+    }
+
+    async fn refunds_since(
+        &self,
+        _: Timestamp,
+        after: Option<&str>,
+    ) -> Result<GatewayPage<GatewayRefund>, GatewayError> {
+        Ok(page(self.refunds(), after, |refund| refund.id.clone()))
+    }
+
+    async fn dispute(&self, id: &str) -> Result<GatewayDispute, GatewayError> {
+        self.state.lock().unwrap().disputes.get(id).cloned().ok_or(GatewayError::NotFound)
+    }
+
+    async fn disputes_since(
+        &self,
+        _: Timestamp,
+        after: Option<&str>,
+    ) -> Result<GatewayPage<GatewayDispute>, GatewayError> {
+        let all = self.state.lock().unwrap().disputes.values().cloned().collect();
+        Ok(page(all, after, |dispute: &GatewayDispute| dispute.id.clone()))
+    }
+}
+
+fn made_refund(id: &str, payment_intent: &str, amount: Money, state: RefundState) -> GatewayRefund {
+    GatewayRefund {
+        id: id.to_owned(),
+        state,
+        amount: Some(amount),
+        payment_intent: Some(payment_intent.to_owned()),
+        failure: None,
+        refund: None,
+        installation: None,
+        created: Timestamp::from_seconds(0),
+    }
+}
+
+/// Two at a time, so that whoever reads a list has to go on.
+fn page<T>(mut all: Vec<T>, after: Option<&str>, id: impl Fn(&T) -> String) -> GatewayPage<T> {
+    all.reverse();
+    let begin = after.map_or(0, |after| all.iter().position(|item| id(item) == after).unwrap() + 1);
+    let items: Vec<T> = all.drain(begin..).collect();
+    let more = items.len() > 2;
+    let items: Vec<T> = items.into_iter().take(2).collect();
+    let next = items.last().filter(|_| more).map(&id);
+    GatewayPage { items, next }
 }
 
 /// A session as its request wants it.

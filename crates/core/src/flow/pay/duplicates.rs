@@ -1,0 +1,87 @@
+//! Duplicates are remembered without writing anything in their request: counted here, and put into the
+//! record by the worker. A crash may lose what was counted since, and nothing else.
+
+use super::{Caught, Duplicate, PayRequest};
+use crate::decision;
+use crate::domain::record::key_hash;
+use crate::domain::{Actor, Entry, Origin, PaymentFile, PaymentId, Timestamp, What};
+use crate::flow::decide::decide;
+use crate::ports::{Store, StoreError};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use uuid::Uuid;
+
+/// Payments whose duplicates are counted at once; beyond that some go uncounted until the next round.
+const MOST: usize = 10_000;
+
+/// What was counted of one payment since the last round.
+struct Tally {
+    reference: Uuid,
+    times: u64,
+    caught: Caught,
+    key_hash: String,
+    origin: Origin,
+    at: Timestamp,
+}
+
+/// The duplicates since the last round, by payment.
+#[derive(Default)]
+pub struct Duplicates(Mutex<BTreeMap<PaymentId, Tally>>);
+
+impl Duplicates {
+    /// Counts one.
+    pub(super) fn count(&self, request: &PayRequest, duplicate: &Duplicate, at: Timestamp) {
+        let (payment, reference) = (duplicate.receipt.payment.id, duplicate.receipt.payment.reference);
+        let mut tallies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if tallies.len() >= MOST && !tallies.contains_key(&payment) {
+            metrics::counter!("sekali_duplicates_unrecorded_total").increment(1);
+            return;
+        }
+        let times = tallies.get(&payment).map_or(0, |tally| tally.times) + 1;
+        let origin = Origin::request(Actor::Patient, request.user.id, request.request_id.clone());
+        let key_hash = key_hash(&request.key);
+        tallies.insert(payment, Tally { reference, times, caught: duplicate.caught, key_hash, origin, at });
+    }
+
+    /// Puts what was counted into the record: one entry a payment, of the last duplicate, with how many there
+    /// were. What cannot be recorded now is counted with what comes next; the first failure is returned.
+    pub async fn record(&self, store: &dyn Store) -> Result<(), StoreError> {
+        let counted = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut failed = None;
+        for (payment, tally) in counted {
+            match record(store, payment, &tally).await {
+                // It may be there: rather once too few than twice.
+                Ok(()) | Err(StoreError::Unclear(_)) => {}
+                Err(error) => {
+                    self.put_back(payment, tally);
+                    failed.get_or_insert(error);
+                }
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn put_back(&self, payment: PaymentId, kept: Tally) {
+        let mut tallies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match tallies.get_mut(&payment) {
+            Some(newer) => newer.times += kept.times,
+            None => drop(tallies.insert(payment, kept)),
+        }
+    }
+}
+
+async fn record(store: &dyn Store, payment: PaymentId, tally: &Tally) -> Result<(), StoreError> {
+    let what = What::Duplicate {
+        times: tally.times,
+        caught: tally.caught.name().to_owned(),
+        key_hash: tally.key_hash.clone(),
+    };
+    let (at, reference) = (tally.at, tally.reference);
+    let entries = [Entry { what, origin: tally.origin.clone() }];
+    // A number may be another payment's by now: the database was restored beside a cache that lived on.
+    let judge = move |file: &PaymentFile| {
+        let same = file.payment.reference == reference;
+        (decision::note(at, if same { &entries } else { &[] }), ())
+    };
+    decide(store, payment, judge).await.map(drop)
+}
