@@ -2,9 +2,10 @@
 
 use crate::connection::Sql;
 use crate::failure::{before_commit, broken};
-use crate::{SqliteStore, rows, sql};
+use crate::{SqliteStore, record, rows, sql};
 use async_trait::async_trait;
 use rusqlite::types::ValueRef;
+use sekali_core::domain::{PaymentId, RecordedEvent};
 use sekali_core::ports::{AuditStore, SchemaState, SchemaStore, StoreError, Table};
 use uuid::Uuid;
 
@@ -25,6 +26,14 @@ impl AuditStore for SqliteStore {
     async fn query(&self, sql: &str) -> Result<Table, StoreError> {
         let query = sql.to_owned();
         self.read(move |sql| table(sql, &query)).await
+    }
+
+    async fn records(
+        &self,
+        after: (PaymentId, i64),
+        limit: u32,
+    ) -> Result<Vec<(Uuid, RecordedEvent)>, StoreError> {
+        self.read(move |sql| record::of_all(sql, after, limit)).await
     }
 
     fn statements(&self) -> u64 {

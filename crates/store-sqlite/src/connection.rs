@@ -1,7 +1,7 @@
 //! Opening the file, and the counted way to send statements to it.
 
 use crate::failure::{before_commit, broken};
-use crate::sql;
+use crate::{functions, sql};
 use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, Params, Row};
 use sekali_core::ports::StoreError;
 use std::fs::OpenOptions;
@@ -12,7 +12,7 @@ use std::time::Duration;
 /// How long a write waits for another process's.
 const BUSY: Duration = Duration::from_secs(5);
 /// Room for every statement of [`sql`].
-const CACHED_STATEMENTS: usize = 64;
+pub(crate) const CACHED_STATEMENTS: usize = 128;
 /// How often the change to WAL is tried, each time after [`WAL_PAUSE`]: [`BUSY`] in all.
 const WAL_ATTEMPTS: u32 = 250;
 const WAL_PAUSE: Duration = Duration::from_millis(20);
@@ -44,6 +44,7 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
         // With NORMAL an acknowledged commit can be lost when the power goes.
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
+        functions::register(&connection)?;
         Ok(connection)
     };
     open().map_err(|error: rusqlite::Error| cannot_open(path, &error))
@@ -159,6 +160,15 @@ impl<'c> Sql<'c> {
     /// Whether a statement returns anything.
     pub(crate) fn any(&self, statement: &'static str, params: impl Params) -> Result<bool, StoreError> {
         Ok(self.row(statement, params, |_| Ok(()))?.is_some())
+    }
+
+    /// Does `work` on one picture of the database, whatever is committed meanwhile. Only where nothing is
+    /// written: it is rolled back.
+    pub(crate) fn snapshot<T>(&self, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.run(sql::BEGIN_READING, ())?;
+        let result = work();
+        self.roll_back();
+        result
     }
 
     /// Runs one migration's statements.

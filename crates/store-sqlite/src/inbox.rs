@@ -20,8 +20,12 @@ impl InboxStore for SqliteStore {
         let (id, kind, payload) = (id.to_owned(), kind.to_owned(), payload.to_owned());
         let object = object.map(str::to_owned);
         self.write(move |sql| {
-            let event = (id, kind, object, payload, at.sql(), at.as_micros());
-            Ok(sql.run(sql::RECEIVE_EVENT, event)? == 1)
+            let event = (&id, kind, object, payload, at.sql(), at.as_micros());
+            let new = sql.run(sql::RECEIVE_EVENT, event)? == 1;
+            if !new {
+                sql.run(sql::REVIVE_EVENT, (id, at.as_micros()))?;
+            }
+            Ok(new)
         })
         .await
     }

@@ -5,17 +5,23 @@
 //! share one `fsync`, and a single one waits for nobody. Reads go over connections of their own.
 //! Other processes may open the same file: `BEGIN IMMEDIATE` lets one write at a time.
 
+mod apply;
 mod audit;
-mod checkout;
+mod cases;
 mod connection;
 mod consultations;
 mod failure;
+mod file;
+mod functions;
 mod inbox;
+mod leases;
 mod migrations;
+mod outbox;
 mod payments;
 mod readers;
+mod reconcile;
+mod record;
 mod rows;
-mod settle;
 mod sql;
 mod writer;
 

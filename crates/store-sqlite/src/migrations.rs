@@ -8,8 +8,10 @@ use async_trait::async_trait;
 use sekali_core::ports::{Migration, SchemaState, SchemaStore, StoreError};
 
 /// Every step, oldest first.
-pub(crate) const ALL: &[Migration] =
-    &[Migration { version: 1, name: "initial", sql: include_str!("../migrations/0001_initial.sql") }];
+pub(crate) const ALL: &[Migration] = &[
+    Migration { version: 1, name: "initial", sql: include_str!("../migrations/0001_initial.sql") },
+    Migration { version: 2, name: "life", sql: include_str!("../migrations/0002_life.sql") },
+];
 
 #[async_trait]
 impl SchemaStore for SqliteStore {

@@ -2,12 +2,11 @@
 
 use crate::connection::Sql;
 use crate::consultations::{self, Record};
-use crate::failure::broken;
-use crate::{SqliteStore, rows, sql};
+use crate::{SqliteStore, record, rows, sql};
 use async_trait::async_trait;
 use sekali_core::domain::{
-    ConsultationId, Fingerprint, IdempotencyKey, Invoice, InvoiceId, InvoiceStatus, Payment, PaymentId,
-    Receipt, Status, Timestamp, UserId, invoice_number,
+    ConsultationId, Fingerprint, IdempotencyKey, Invoice, InvoiceId, InvoiceStatus, Money, Payment,
+    PaymentId, Receipt, Status, Timestamp, UserId, invoice_number,
 };
 use sekali_core::ports::{CreateOutcome, NewPayment, Page, PaymentStore, StoreError};
 
@@ -58,17 +57,14 @@ pub(crate) fn find(sql: &Sql<'_>, id: PaymentId) -> Result<Option<Receipt>, Stor
     sql.row(sql::RECEIPT, [id.0], rows::receipt)
 }
 
-/// A payment that a row in the database refers to.
-pub(crate) fn get(sql: &Sql<'_>, id: PaymentId) -> Result<Receipt, StoreError> {
-    find(sql, id)?.ok_or_else(|| broken(format!("payment {id} or its invoice is missing")))
-}
-
 fn by_key(
     sql: &Sql<'_>,
     user: UserId,
     key: &IdempotencyKey,
 ) -> Result<Option<(Fingerprint, Receipt)>, StoreError> {
-    sql.row(sql::KEY, (user.0, key.as_str()), |row| Ok((rows::fingerprint(row, 17)?, rows::receipt(row)?)))
+    sql.row(sql::KEY, (user.0, key.as_str()), |row| {
+        Ok((rows::fingerprint(row, rows::AFTER_RECEIPT)?, rows::receipt(row)?))
+    })
 }
 
 /// Looks at everything in the contract's order (part 3), then writes. The transaction is the only
@@ -133,6 +129,7 @@ fn insert(sql: &Sql<'_>, new: &NewPayment) -> Result<Receipt, StoreError> {
     let invoice = sql.insert(sql::INSERT_INVOICE, (id.0, &number, amount.minor, code, decimals, at.sql()))?;
     let key = (new.user.0, new.key.as_str(), new.fingerprint.to_hex(), id.0, at.sql());
     sql.run_on_one(sql::INSERT_KEY, key)?;
+    record::append(sql, id, &new.created)?;
     let payment = Payment {
         id,
         reference: new.reference,
@@ -142,6 +139,9 @@ fn insert(sql: &Sql<'_>, new: &NewPayment) -> Result<Receipt, StoreError> {
         method: new.method,
         status: Status::Pending,
         submitted: false,
+        cancel_requested: false,
+        refunded: Money::new(0, amount.currency),
+        dispute: None,
         created_at: at,
         updated_at: at,
     };

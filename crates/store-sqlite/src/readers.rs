@@ -79,5 +79,7 @@ fn serve(sql: &Sql<'_>, waiting: &Mutex<Receiver<Job>>) {
         let Ok(job) = next else { return };
         // The caller sees a panic as a lost answer; the thread goes on.
         let _ = catch_unwind(AssertUnwindSafe(|| job(sql)));
+        // One that panicked may have left its snapshot open, and would hold up the log's truncation.
+        sql.roll_back();
     }
 }

@@ -5,8 +5,9 @@
 macro_rules! statements {
     ($($(#[$doc:meta])* $name:ident = $sql:expr;)+) => {
         $($(#[$doc])* pub(crate) const $name: &str = $sql;)+
+        /// All of them.
         #[cfg(test)]
-        pub(crate) const ALL: &[(&str, &str)] = &[$((stringify!($name), $name),)+];
+        pub(super) const ALL: &[(&str, &str)] = &[$((stringify!($name), $name),)+];
     };
 }
 
@@ -21,6 +22,7 @@ macro_rules! receipts {
              p.payment_method, p.status, p.created_at, p.updated_at, \
              (p.status = 'processing' AND NOT EXISTS (SELECT 1 FROM checkout_sessions s \
              WHERE s.payment_id = p.id AND s.state IN ('creating', 'open'))), \
+             p.cancel_requested_at IS NOT NULL, p.refunded_minor, p.dispute, \
              i.id, i.invoice_number, i.amount_minor, i.currency, i.status, i.issued_at",
             $more,
             " FROM payments p JOIN invoices i ON i.payment_id = p.id ",
@@ -33,14 +35,53 @@ macro_rules! receipts {
 macro_rules! sessions {
     ($rest:literal) => {
         concat!(
-            "SELECT id, payment_id, state, request, gateway_id, created_at FROM checkout_sessions ",
+            "SELECT id, payment_id, state, request, gateway_id, ending, created_at FROM checkout_sessions ",
             $rest
         )
     };
 }
 
+/// Captures, in the columns that `rows::capture` reads, then their payment.
+macro_rules! captures {
+    ($rest:literal) => {
+        concat!(
+            "SELECT payment_intent, session_id, amount_minor, currency, disposition, created_at, payment_id \
+             FROM captures ",
+            $rest
+        )
+    };
+}
+
+/// Refunds, in the columns that `rows::refund` reads, then their payment.
+macro_rules! refunds {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, payment_intent, amount_minor, currency, state, origin, requested_by, \
+             idempotency_key, fingerprint, reason, request, gateway_id, replaces, failure, created_at, \
+             payment_id FROM refunds ",
+            $rest
+        )
+    };
+}
+
+/// Entries of the record, in the columns that `rows::event` reads.
+macro_rules! events {
+    ($more:literal, $rest:literal) => {
+        concat!(
+            "SELECT e.payment_id, e.seq, e.at_micros, e.kind, e.data, e.announces, e.prev_hash, e.hash",
+            $more,
+            " FROM payment_events e ",
+            $rest
+        )
+    };
+}
+
+pub(crate) mod operations;
+
 statements! {
     BEGIN = "BEGIN IMMEDIATE";
+    /// Never upgraded: what it reads is one picture of the database.
+    BEGIN_READING = "BEGIN";
     COMMIT = "COMMIT";
     ROLLBACK = "ROLLBACK";
     SAVEPOINT = "SAVEPOINT job";
@@ -91,43 +132,70 @@ statements! {
     IS_BEING_PAID = "SELECT 1 FROM payments \
          WHERE consultation_id = ?1 AND status IN ('pending', 'processing', 'completed')";
 
+    TAXES = "SELECT tax_type, tax_rate_ppm, tax_amount_minor, tax_refunded_minor, id FROM tax_records \
+         WHERE payment_id = ?1 ORDER BY id";
+    SESSIONS_OF_PAYMENT = sessions!("WHERE payment_id = ?1 ORDER BY rowid");
+    CAPTURES_OF_PAYMENT = captures!("WHERE payment_id = ?1 ORDER BY rowid");
+    REFUNDS_OF_PAYMENT = refunds!("WHERE payment_id = ?1 ORDER BY ordinal");
+    DISPUTES_OF_PAYMENT = "SELECT gateway_id, payment_intent, amount_minor, currency, state, reason, \
+         created_at FROM disputes WHERE payment_id = ?1 ORDER BY ordinal";
+    HEAD = "SELECT seq, hash FROM payment_events WHERE payment_id = ?1 ORDER BY seq DESC LIMIT 1";
+
     SESSION = sessions!("WHERE id = ?1");
     SESSION_BY_GATEWAY_ID = sessions!("WHERE gateway_id = ?1");
-    PAYABLE_SESSION = sessions!("WHERE payment_id = ?1 AND state IN ('creating', 'open')");
-    /// Row numbers go up, also within one second.
     LATEST_SESSION = sessions!("WHERE payment_id = ?1 ORDER BY rowid DESC LIMIT 1");
+    PAYMENT_OF_INTENT = "SELECT payment_id FROM captures WHERE payment_intent = ?1";
+    REFUND = refunds!("WHERE id = ?1");
+    REFUND_BY_KEY = refunds!("WHERE requested_by = ?1 AND idempotency_key = ?2");
+
+    MOVE_PAYMENT = "UPDATE payments SET status = ?3, updated_at = ?4 WHERE id = ?1 AND status = ?2";
+    /// A payment stops being active only when no money can arrive for it any more.
+    END_PAYMENT = "UPDATE payments SET status = ?3, updated_at = ?4 \
+         WHERE id = ?1 AND status = ?2 AND NOT EXISTS (SELECT 1 FROM checkout_sessions s \
+         WHERE s.payment_id = payments.id AND s.state IN ('creating', 'open', 'submitted'))";
+    MOVE_INVOICE = "UPDATE invoices SET status = ?3, updated_at = ?4 WHERE payment_id = ?1 AND status = ?2";
+    REQUEST_CANCEL = "UPDATE payments SET cancel_requested_at = ?2, updated_at = ?2 \
+         WHERE id = ?1 AND cancel_requested_at IS NULL";
+    REFUND_OF_PAYMENT = "UPDATE payments SET refunded_minor = ?2, updated_at = ?3 WHERE id = ?1";
+    REFUND_OF_TAX = "UPDATE tax_records SET tax_refunded_minor = ?2 WHERE id = ?1";
+    SET_DISPUTE = "UPDATE payments SET dispute = ?2, updated_at = ?3 WHERE id = ?1";
     INSERT_SESSION = "INSERT INTO checkout_sessions \
-         (id, payment_id, consultation_id, state, request, created_at, updated_at) \
-         VALUES (?1, ?2, ?3, 'creating', ?4, ?5, ?5)";
-    START_PROCESSING = "UPDATE payments SET status = 'processing', updated_at = ?2 \
-         WHERE id = ?1 AND status = 'pending'";
-    OPEN_SESSION = "UPDATE checkout_sessions SET state = 'open', gateway_id = ?2, updated_at = ?3 \
-         WHERE id = ?1 AND state = 'creating'";
-    SUBMIT_SESSION = "UPDATE checkout_sessions \
-         SET state = 'submitted', gateway_id = coalesce(gateway_id, ?2), updated_at = ?3 \
-         WHERE id = ?1 AND state IN ('creating', 'open')";
-    EXPIRE_SESSION = "UPDATE checkout_sessions \
-         SET state = 'expired', gateway_id = coalesce(gateway_id, ?2), updated_at = ?3 \
-         WHERE id = ?1 AND state IN ('creating', 'open')";
-    /// Only before Stripe has made it: a session that was made does not end by a refusal.
-    REFUSE_SESSION = "UPDATE checkout_sessions SET state = 'expired', updated_at = ?2 \
-         WHERE id = ?1 AND state = 'creating'";
-    /// From any state: money is proof that it was paid.
-    COMPLETE_SESSION = "UPDATE checkout_sessions \
-         SET state = 'complete', gateway_id = coalesce(gateway_id, ?2), updated_at = ?3 WHERE id = ?1";
-    CAPTURE = "SELECT 1 FROM captures WHERE payment_intent = ?1";
-    SETTLED_CAPTURE = "SELECT 1 FROM captures WHERE payment_id = ?1 AND disposition = 'settled'";
+         (id, payment_id, consultation_id, state, request, gateway_id, ending, created_at, updated_at) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    MOVE_SESSION = "UPDATE checkout_sessions \
+         SET state = ?4, gateway_id = coalesce(gateway_id, ?5), updated_at = ?6 \
+         WHERE id = ?1 AND payment_id = ?2 AND state = ?3";
+    END_SESSION = "UPDATE checkout_sessions SET ending = ?3, updated_at = ?4 \
+         WHERE id = ?1 AND payment_id = ?2 AND state IN ('creating', 'open', 'submitted', 'expired')";
     INSERT_CAPTURE = "INSERT INTO captures (payment_intent, payment_id, session_id, amount_minor, currency, \
          disposition, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-    COMPLETE_PAYMENT = "UPDATE payments SET status = 'completed', updated_at = ?2 \
-         WHERE id = ?1 AND status = 'processing'";
-    /// A payment stops being active only when no money can arrive for it any more.
-    END_PAYMENT = "UPDATE payments SET status = ?2, updated_at = ?3 \
-         WHERE id = ?1 AND status = 'processing' AND NOT EXISTS (SELECT 1 FROM checkout_sessions s \
-         WHERE s.payment_id = payments.id AND s.state IN ('creating', 'open', 'submitted'))";
-    CLOSE_INVOICE = "UPDATE invoices SET status = ?2, updated_at = ?3 \
-         WHERE payment_id = ?1 AND status = 'pending'";
+    INSERT_REFUND = "INSERT INTO refunds (id, payment_id, payment_intent, amount_minor, currency, \
+         currency_decimals, state, origin, requested_by, idempotency_key, fingerprint, reason, request, \
+         gateway_id, replaces, failure, created_at, updated_at) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
+    MOVE_REFUND = "UPDATE refunds \
+         SET state = ?4, gateway_id = coalesce(gateway_id, ?5), failure = ?6, updated_at = ?7 \
+         WHERE id = ?1 AND payment_id = ?2 AND state = ?3";
+    PUT_DISPUTE = "INSERT INTO disputes (gateway_id, payment_id, payment_intent, amount_minor, currency, \
+         state, reason, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
+         ON CONFLICT (gateway_id) DO UPDATE SET amount_minor = excluded.amount_minor, \
+         currency = excluded.currency, state = excluded.state, reason = excluded.reason, \
+         updated_at = excluded.updated_at WHERE payment_id = excluded.payment_id";
 
+    INSERT_EVENT = "INSERT INTO payment_events \
+         (payment_id, seq, at_micros, kind, data, announces, prev_hash, hash) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    RECORD = events!("", "WHERE e.payment_id = ?1 AND e.seq > ?2 ORDER BY e.seq LIMIT ?3");
+    /// The entry's columns, then the payment's reference.
+    RECORDS = events!(
+        ", p.reference",
+        "CROSS JOIN payments p ON p.id = e.payment_id WHERE (e.payment_id, e.seq) > (?1, ?2) \
+         ORDER BY e.payment_id, e.seq LIMIT ?3"
+    );
+
+    /// Whoever sends one again that was given up does it on purpose.
+    REVIVE_EVENT = "UPDATE gateway_events SET due_at = ?2, attempts = 0 \
+         WHERE id = ?1 AND due_at IS NULL AND finished_at IS NULL";
     RECEIVE_EVENT = "INSERT INTO gateway_events (id, kind, object, payload, received_at, due_at) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO NOTHING";
     CLAIM_EVENTS = "UPDATE gateway_events SET leased_until = ?2, attempts = attempts + 1 WHERE id IN \

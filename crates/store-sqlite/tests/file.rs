@@ -4,8 +4,8 @@
 mod support;
 
 use sekali_core::domain::{
-    ConsultationId, Currency, Fingerprint, IdempotencyKey, Money, PaymentMethod, TaxRule, Terms, Timestamp,
-    UserId, tax,
+    Actor, ConsultationId, Currency, Entry, Fingerprint, Head, IdempotencyKey, Money, Origin, PaymentId,
+    PaymentMethod, RecordedEvent, TaxRule, Terms, Timestamp, UserId, What, tax,
 };
 use sekali_core::ports::{
     AuditStore, ConsultationStore, CreateOutcome, NewPayment, PaymentStore, SchemaStore, StoreError,
@@ -32,8 +32,12 @@ async fn migrated(path: &Path) -> SqliteStore {
 async fn pay(store: &SqliteStore, id: i64) -> Result<CreateOutcome, StoreError> {
     let consultation = ConsultationId(id);
     store.put_consultation(consultation, UserId(id), FEE, None, AT).await?;
+    let reference = Uuid::from_u128(id.unsigned_abs().into());
+    let what = What::Created { amount: FEE.into(), method: "stripe".into(), key_hash: "k".into() };
+    let entry = Entry { what, origin: Origin::of(Actor::Sekali) };
     let new = NewPayment {
-        reference: Uuid::from_u128(id.unsigned_abs().into()),
+        reference,
+        created: RecordedEvent::after(Head::default(), PaymentId(0), reference, AT, &entry),
         user: UserId(id),
         consultation,
         key: IdempotencyKey::new(format!("key-{id}")).unwrap(),
@@ -178,7 +182,9 @@ async fn after_kill_9_every_acknowledged_payment_is_there() {
         assert_eq!(check.rows, [["ok"]]);
         let halves = "SELECT p.id FROM payments p WHERE (SELECT count(*) FROM invoices i WHERE i.payment_id = p.id) <> 1
             OR (SELECT count(*) FROM tax_records t WHERE t.payment_id = p.id) <> 2
-            OR (SELECT count(*) FROM idempotency_keys k WHERE k.payment_id = p.id) <> 1";
+            OR (SELECT count(*) FROM idempotency_keys k WHERE k.payment_id = p.id) <> 1
+            OR (SELECT count(*) FROM payment_events e WHERE e.payment_id = p.id) <> 1
+            OR (SELECT count(*) FROM outbox o WHERE o.payment_id = p.id) <> 1";
         assert_eq!(
             store.query(halves).await.unwrap().rows,
             Vec::<Vec<String>>::new(),
