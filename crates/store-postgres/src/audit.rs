@@ -1,11 +1,13 @@
 //! Looking at the database as a whole.
 
 use crate::pool::{Connection, work};
-use crate::rows::{first, value};
+use crate::rows::{self, first, value};
+use crate::single::values;
 use crate::{PostgresStore, migrations, sql};
 use async_trait::async_trait;
+use sekali_core::domain::{PaymentId, RecordedEvent};
 use sekali_core::ports::{AuditStore, SchemaState, StoreError, Table};
-use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
+use tokio_postgres::{Row, SimpleQueryMessage, SimpleQueryRow};
 use uuid::Uuid;
 
 /// What is asked here may look at every row there is, and is planned accordingly.
@@ -42,6 +44,15 @@ impl AuditStore for PostgresStore {
             })
         });
         self.pool.read(work).await
+    }
+
+    async fn records(
+        &self,
+        (payment, seq): (PaymentId, i64),
+        limit: u32,
+    ) -> Result<Vec<(Uuid, RecordedEvent)>, StoreError> {
+        let read = |row: &Row| Ok((value(row, "reference")?, rows::event(row)?));
+        self.pool.list(&sql::RECORDS, values![payment.0, seq, i64::from(limit)], read).await
     }
 
     fn statements(&self) -> u64 {

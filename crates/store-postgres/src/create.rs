@@ -1,10 +1,13 @@
 //! The write that makes payments: the only place where a payment comes into being.
 
+mod arguments;
+
 use crate::pool::Connection;
-use crate::rows::{self, At, value};
+use crate::rows::{self, value};
 use crate::sql;
+use arguments::Arguments;
 use sekali_core::domain::{
-    Invoice, InvoiceId, InvoiceStatus, Payment, PaymentId, Receipt, Status, UserId, invoice_number,
+    Invoice, InvoiceId, InvoiceStatus, Money, Payment, PaymentId, Receipt, Status, UserId, invoice_number,
 };
 use sekali_core::ports::{CreateOutcome, NewPayment, StoreError};
 use tokio_postgres::Row;
@@ -87,7 +90,7 @@ async fn write(
     form: Form,
 ) -> Result<Vec<Option<Receipt>>, StoreError> {
     let arguments = Arguments::of(items);
-    if arguments.reference.is_empty() {
+    if arguments.is_empty() {
         return Ok(vec![None; items.len()]);
     }
     let rows = arguments.send(connection, form).await?;
@@ -112,6 +115,9 @@ fn receipt(new: &NewPayment, id: PaymentId, invoice: InvoiceId) -> Receipt {
         method: new.method,
         status: Status::Pending,
         submitted: false,
+        cancel_requested: false,
+        refunded: Money::new(0, amount.currency),
+        dispute: None,
         created_at: at,
         updated_at: at,
     };
@@ -119,98 +125,6 @@ fn receipt(new: &NewPayment, id: PaymentId, invoice: InvoiceId) -> Receipt {
     let invoice =
         Invoice { id: invoice, payment: id, number, amount, status: InvoiceStatus::Pending, issued_at: at };
     Receipt { payment, invoice }
-}
-
-/// A batch, column by column.
-#[derive(Default)]
-struct Arguments<'b> {
-    /// Where in the batch each stands.
-    position: Vec<usize>,
-    reference: Vec<uuid::Uuid>,
-    user: Vec<i64>,
-    consultation: Vec<i64>,
-    key: Vec<&'b str>,
-    fingerprint: Vec<&'b [u8]>,
-    method: Vec<&'static str>,
-    minor: Vec<i64>,
-    currency: Vec<&'static str>,
-    decimals: Vec<i16>,
-    tax_exempt: Vec<bool>,
-    at: Vec<At>,
-    tax_item: Vec<i64>,
-    tax_type: Vec<&'b str>,
-    tax_rate_ppm: Vec<i64>,
-    tax_minor: Vec<i64>,
-}
-
-impl<'b> Arguments<'b> {
-    fn of(items: &[&'b NewPayment]) -> Self {
-        let mut arguments = Self::default();
-        for (position, new) in items.iter().enumerate() {
-            // Nothing can be paid where nothing is to be paid; `classify` says so.
-            if new.terms.fee.minor > 0 {
-                arguments.add(position, new);
-            }
-        }
-        arguments
-    }
-
-    fn add(&mut self, position: usize, new: &'b NewPayment) {
-        let fee = new.terms.fee;
-        self.position.push(position);
-        self.reference.push(new.reference);
-        self.user.push(new.user.0);
-        self.consultation.push(new.consultation.0);
-        self.key.push(new.key.as_str());
-        self.fingerprint.push(&new.fingerprint.0);
-        self.method.push(new.method.as_str());
-        self.minor.push(fee.minor);
-        self.currency.push(fee.currency.code());
-        self.decimals.push(i16::try_from(fee.currency.decimals()).unwrap_or(i16::MAX));
-        self.tax_exempt.push(new.terms.tax_exempt);
-        self.at.push(At(new.at.whole_second()));
-        let item = i64::try_from(self.position.len()).unwrap_or(i64::MAX);
-        for tax in &new.taxes {
-            self.tax_item.push(item);
-            self.tax_type.push(&tax.name);
-            self.tax_rate_ppm.push(tax.rate_ppm);
-            self.tax_minor.push(tax.amount.minor);
-        }
-    }
-
-    /// Where in the batch the function's `item` stands.
-    fn item(&self, item: i64) -> Result<usize, StoreError> {
-        let index = usize::try_from(item - 1).ok();
-        let position = index.and_then(|index| self.position.get(index)).copied();
-        position.ok_or_else(|| StoreError::Broken(format!("item {item} was not in the batch")))
-    }
-
-    async fn send(&self, connection: &Connection, form: Form) -> Result<Vec<Row>, StoreError> {
-        let waits = form == Form::Waits;
-        connection
-            .write(
-                &sql::CREATE_PAYMENTS,
-                &[
-                    &waits,
-                    &self.reference,
-                    &self.user,
-                    &self.consultation,
-                    &self.key,
-                    &self.fingerprint,
-                    &self.method,
-                    &self.minor,
-                    &self.currency,
-                    &self.decimals,
-                    &self.tax_exempt,
-                    &self.at,
-                    &self.tax_item,
-                    &self.tax_type,
-                    &self.tax_rate_ppm,
-                    &self.tax_minor,
-                ],
-            )
-            .await
-    }
 }
 
 /// Why each was not written; `None` if it could be now.

@@ -15,8 +15,16 @@ pub(crate) enum WhenLost {
 }
 
 /// Indexes that decide races. Whoever loses one looks again and then sees what the winner wrote.
-const RACES: [&str; 4] =
-    ["payments_one_active", "checkout_sessions_one_live", "captures_pkey", "captures_one_settled"];
+const RACES: [&str; 8] = [
+    "payments_one_active",
+    "checkout_sessions_one_live",
+    "captures_pkey",
+    "captures_one_settled",
+    "refunds_one_for_a_key",
+    "refunds_gateway_id_key",
+    "refunds_replaces_key",
+    "payment_events_in_order",
+];
 
 /// Sorts an error into the four that the flows tell apart.
 pub(crate) fn classify(error: &Error, when_lost: WhenLost) -> StoreError {
@@ -63,8 +71,9 @@ fn classify_reported(error: &DbError, text: String, when_lost: WhenLost) -> Stor
         // The server ends or loses the session, or does not know itself (statement_completion_unknown).
         "57P01" | "57P02" | "57P03" | "57P04" | "57P05" | "25P03" | "40003" => lost(text, when_lost),
         // Rolled back: a lock or the statement took too long; the server has become a standby; or what
-        // was prepared no longer fits, as the schema has moved on (a new connection will do).
-        "55P03" | "57014" | "25006" | "0A000" | "26000" => StoreError::Unavailable(text),
+        // was prepared no longer fits, as the schema has moved on (a new connection will do); or one of
+        // these has happened to an earlier statement of the same transaction.
+        "55P03" | "57014" | "25006" | "25P02" | "0A000" | "26000" => StoreError::Unavailable(text),
         code if code.starts_with("08") => lost(text, when_lost),
         // Out of connections, memory or disk; or the system below has failed.
         code if code.starts_with("53") || code.starts_with("58") => StoreError::Unavailable(text),
@@ -121,7 +130,7 @@ mod tests {
         use Kind::{Broken, Conflict, Unavailable, Unclear};
         let rows = [
             (&["40001", "40P01"][..], Conflict, Conflict),
-            (&["55P03", "57014", "25006", "0A000", "26000"], Unavailable, Unavailable),
+            (&["55P03", "57014", "25006", "25P02", "0A000", "26000"], Unavailable, Unavailable),
             (&["53100", "53200", "53300", "58030"], Unavailable, Unavailable),
             (&["57P01", "57P02", "57P03", "25P03", "40003", "08006", "08000"], Unavailable, Unclear),
             (&["23505", "23514", "22003", "42P01", "XX000", "P0001"], Broken, Broken),

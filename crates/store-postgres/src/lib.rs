@@ -2,23 +2,28 @@
 //!
 //! The guarantee lives in the schema (`migrations/`): a partial unique index lets a consultation have
 //! one active payment. A payment is made by one function in the database, called in one round trip
-//! (`create`); everything else that writes more than one row is a transaction that takes its locks
-//! in the order consultation, payment, session.
+//! (`create`), and changed by one transaction (`decide`) that locks its consultation, then itself, and
+//! writes what core decides.
 //!
 //! Every write runs in a task of its own (`pool`): a caller that goes away, as an HTTP handler does
 //! when its client hangs up, never leaves one half-way.
 
+mod apply;
 mod audit;
-mod checkout;
 mod consultations;
 mod create;
+mod decide;
 mod errors;
+mod file;
 mod inbox;
 mod migrations;
+mod operations;
+mod outbox;
 mod payments;
 mod pool;
+mod reconcile;
 mod rows;
-mod settle;
+mod single;
 mod sql;
 mod tls;
 

@@ -14,6 +14,12 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "create_payments",
         sql: include_str!("../migrations/0002_create_payments.sql"),
     },
+    Migration { version: 3, name: "life", sql: include_str!("../migrations/0003_life.sql") },
+    Migration {
+        version: 4,
+        name: "create_payments_with_record",
+        sql: include_str!("../migrations/0004_create_payments_with_record.sql"),
+    },
 ];
 
 /// Servers that start together go one after the other, held by a lock that ends with its

@@ -155,18 +155,22 @@ impl Connection {
 
     /// Starts a transaction. Dropped without [`Transaction::commit`], it is rolled back.
     pub(crate) async fn begin(&mut self) -> Result<Transaction<'_>, StoreError> {
-        self.start(false).await
+        self.start(IsolationLevel::ReadCommitted, false).await
     }
 
     /// Starts a transaction that cannot write.
     pub(crate) async fn begin_read_only(&mut self) -> Result<Transaction<'_>, StoreError> {
-        self.start(true).await
+        self.start(IsolationLevel::ReadCommitted, true).await
     }
 
-    async fn start(&mut self, read_only: bool) -> Result<Transaction<'_>, StoreError> {
+    /// Starts a transaction that cannot write, and all of whose statements see the same.
+    pub(crate) async fn begin_snapshot(&mut self) -> Result<Transaction<'_>, StoreError> {
+        self.start(IsolationLevel::RepeatableRead, true).await
+    }
+
+    async fn start(&mut self, level: IsolationLevel, read_only: bool) -> Result<Transaction<'_>, StoreError> {
         let shared = &self.shared;
-        let builder = self.object.build_transaction();
-        let builder = builder.isolation_level(IsolationLevel::ReadCommitted).read_only(read_only);
+        let builder = self.object.build_transaction().isolation_level(level).read_only(read_only);
         let inner = shared.within(builder.start(), WhenLost::NothingWritten).await?;
         Ok(Transaction { inner, shared })
     }

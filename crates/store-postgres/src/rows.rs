@@ -1,8 +1,12 @@
 //! Rows read into the domain's values.
 
+mod file;
+
+pub(crate) use file::{capture, dispute, event, head, refund, session, tax};
+
 use sekali_core::domain::{
-    CheckoutSession, Consultation, ConsultationId, Currency, Fingerprint, Invoice, InvoiceId, InvoiceStatus,
-    Money, Payment, PaymentId, PaymentMethod, Receipt, SessionState, Status, Terms, Timestamp, UserId,
+    Consultation, ConsultationId, Currency, DisputeState, Fingerprint, Invoice, InvoiceId, InvoiceStatus,
+    Money, Payment, PaymentId, PaymentMethod, Receipt, Status, Terms, Timestamp, UserId,
 };
 use sekali_core::ports::StoreError;
 use sekali_core::ports::store::read_fee;
@@ -48,19 +52,45 @@ pub(crate) fn value<'r, T: FromSql<'r>>(row: &'r Row, column: &str) -> Result<T,
     row.try_get(column).map_err(|error| StoreError::Broken(format!("column {column}: {error}")))
 }
 
-fn word<T>(row: &Row, column: &str, parse: impl Fn(&str) -> Option<T>) -> Result<T, StoreError> {
+/// A value of which the domain knows every word.
+pub(crate) fn word<T>(row: &Row, column: &str, parse: impl Fn(&str) -> Option<T>) -> Result<T, StoreError> {
     let word: &str = value(row, column)?;
     parse(word).ok_or_else(|| StoreError::Broken(format!("column {column} holds the unknown word {word:?}")))
 }
 
-fn at(row: &Row, column: &str) -> Result<Timestamp, StoreError> {
+fn maybe_word<T>(
+    row: &Row,
+    column: &str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>, StoreError> {
+    value::<Option<&str>>(row, column)?.map(|_| word(row, column, parse)).transpose()
+}
+
+/// A point in time.
+pub(crate) fn at(row: &Row, column: &str) -> Result<Timestamp, StoreError> {
     value::<At>(row, column).map(|at| at.0)
+}
+
+/// A point in time that may not have come.
+pub(crate) fn maybe_at(row: &Row, column: &str) -> Result<Option<Timestamp>, StoreError> {
+    Ok(value::<Option<At>>(row, column)?.map(|at| at.0))
+}
+
+/// An amount in the columns `minor` and `currency`.
+fn money(row: &Row, minor: &str) -> Result<Money, StoreError> {
+    Ok(Money::new(value(row, minor)?, word(row, "currency", Currency::from_code)?))
+}
+
+/// 32 bytes: a SHA-256.
+fn digest(row: &Row, column: &str) -> Result<[u8; 32], StoreError> {
+    let bytes: &[u8] = value(row, column)?;
+    bytes.try_into().map_err(|_| StoreError::Broken(format!("column {column} has another length")))
 }
 
 /// A payment with its invoice.
 pub(crate) fn receipt(row: &Row) -> Result<Receipt, StoreError> {
     let id = PaymentId(value(row, "id")?);
-    let amount = Money::new(value(row, "amount_minor")?, word(row, "currency", Currency::from_code)?);
+    let amount = money(row, "amount_minor")?;
     let invoice = Invoice {
         id: InvoiceId(value(row, "invoice_id")?),
         payment: id,
@@ -78,6 +108,9 @@ pub(crate) fn receipt(row: &Row) -> Result<Receipt, StoreError> {
         method: word(row, "payment_method", PaymentMethod::parse)?,
         status: word(row, "status", Status::parse)?,
         submitted: value(row, "submitted")?,
+        cancel_requested: value(row, "cancel_requested")?,
+        refunded: money(row, "refunded_minor")?,
+        dispute: maybe_word(row, "dispute", DisputeState::parse)?,
         created_at: at(row, "created_at")?,
         updated_at: at(row, "updated_at")?,
     };
@@ -86,10 +119,7 @@ pub(crate) fn receipt(row: &Row) -> Result<Receipt, StoreError> {
 
 /// The fingerprint of a key.
 pub(crate) fn fingerprint(row: &Row) -> Result<Fingerprint, StoreError> {
-    let bytes: &[u8] = value(row, "fingerprint")?;
-    let bytes =
-        bytes.try_into().map_err(|_| StoreError::Broken("a fingerprint has another length".into()))?;
-    Ok(Fingerprint(bytes))
+    digest(row, "fingerprint").map(Fingerprint)
 }
 
 /// A consultation.
@@ -99,18 +129,6 @@ pub(crate) fn consultation(row: &Row) -> Result<Consultation, StoreError> {
         id: ConsultationId(value(row, "c_id")?),
         patient: UserId(value(row, "patient_id")?),
         terms: Terms { fee, tax_exempt: value(row, "tax_exempt")? },
-    })
-}
-
-/// A Checkout Session.
-pub(crate) fn session(row: &Row) -> Result<CheckoutSession, StoreError> {
-    Ok(CheckoutSession {
-        id: value(row, "id")?,
-        payment: PaymentId(value(row, "payment_id")?),
-        state: word(row, "state", SessionState::parse)?,
-        request: value(row, "request")?,
-        gateway_id: value(row, "gateway_id")?,
-        created_at: at(row, "created_at")?,
     })
 }
 

@@ -42,7 +42,7 @@ async fn prepared() -> Database {
 sekali_core::store_contract!(prepared);
 
 /// As behind a pooler that hands each transaction to another connection: the cases that between them
-/// send every statement.
+/// send every statement that writes; those that only ask are in `plans.rs`.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_prepared_statements() {
     macro_rules! hold {
@@ -61,11 +61,15 @@ async fn without_prepared_statements() {
         a_payment_is_found_or_not,
         a_list_is_narrowed_by_user_and_consultation,
         old_keys_are_forgotten_some_at_a_time,
-        a_session_is_intended_once,
         a_session_is_opened_and_found,
         the_session_made_last_is_found,
-        money_completes_the_payment_once,
         news_in_every_order,
+        an_open_session_has_to_end_first,
+        refunds_are_followed_to_their_end,
+        one_that_bounces_is_made_up_for_once,
+        a_payment_whose_wrong_money_is_back_has_failed,
+        a_dispute_is_recorded_and_shown,
+        a_lease_is_given_back_by_its_holder,
         an_event_is_postponed_given_up_and_finished,
         the_verification_queries_answer_as_printed,
         the_installation_has_one_name,

@@ -88,9 +88,14 @@ async fn every_branch_alone_and_in_a_batch_with_and_without_prepared_statements(
             assert_eq!(outcomes.iter().map(name).collect::<Vec<_>>(), expected, "offset {offset}");
         }
         // 2 spent, 2 active, 2 new; nothing of those that were refused.
-        for (table, rows) in
-            [("payments", "6"), ("invoices", "6"), ("tax_records", "12"), ("idempotency_keys", "6")]
-        {
+        for (table, rows) in [
+            ("payments", "6"),
+            ("invoices", "6"),
+            ("tax_records", "12"),
+            ("idempotency_keys", "6"),
+            ("payment_events", "6"),
+            ("outbox", "6"),
+        ] {
             assert_eq!(text(&store, &format!("SELECT count(*) FROM {table}")).await, rows, "{table}");
         }
     }
@@ -319,7 +324,14 @@ async fn check_counts(store: &PostgresStore, mut made: Vec<PaymentId>) {
     assert!(total > 0);
     let twice = "SELECT consultation_id FROM payments GROUP BY consultation_id HAVING count(*) > 1";
     assert!(store.query(twice).await.unwrap().rows.is_empty());
-    for (table, share) in [("payments", 1), ("invoices", 1), ("tax_records", 2), ("idempotency_keys", 1)] {
+    for (table, share) in [
+        ("payments", 1),
+        ("invoices", 1),
+        ("tax_records", 2),
+        ("idempotency_keys", 1),
+        ("payment_events", 1),
+        ("outbox", 1),
+    ] {
         let count = text(store, &format!("SELECT count(*) FROM {table}")).await;
         assert_eq!(count, (share * total).to_string(), "{table}");
     }

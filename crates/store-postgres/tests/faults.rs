@@ -3,11 +3,13 @@
 
 mod common;
 
-use common::{NOW, insert_consultations, migrated, migrated_with, new_payment, random, terms, text, uuid};
+use common::{
+    NOW, insert_consultations, intends, migrated, migrated_with, new_payment, random, terms, text, uuid,
+};
 use sekali_core::domain::{ConsultationId, PaymentId, UserId};
 use sekali_core::ports::{
-    AuditStore, CheckoutStore, ConsultationStore, CreateOutcome, NewPayment, NewSession, PaymentStore,
-    SchemaStore, StoreError,
+    AuditStore, ConsultationStore, CreateOutcome, FileStore, NewPayment, PaymentStore, SchemaStore,
+    StoreError,
 };
 use sekali_store_postgres::{Options, PostgresStore};
 use sekali_test_support::free_port;
@@ -37,8 +39,8 @@ async fn callers_that_go_away_leave_nothing_half_done() {
                 let answered = answered.is_some_and(|answer| is_created(&answer.unwrap()));
                 // Work of several statements, and a read in a transaction, dropped half-way too.
                 impatient(store.query("SELECT count(*) FROM payments")).await;
-                let session = NewSession { id: uuid(), request: "r".into(), at: NOW };
-                impatient(store.intend_session(PaymentId(id), &session)).await;
+                impatient(store.decide(PaymentId(id), intends(uuid()))).await;
+                impatient(store.file(PaymentId(id))).await;
                 let terms = terms();
                 impatient(store.put_consultation(ConsultationId(id), UserId(1), terms.fee, None, NOW)).await;
                 (new, answered)
