@@ -2,9 +2,10 @@
 
 use reqwest::Url;
 use reqwest::header::HeaderValue;
+use std::collections::BTreeSet;
 use thiserror::Error;
 
-/// Address and secrets. (It has no `Debug`, as two of its three fields must not be printed.)
+/// Address, secrets, ways to pay. (It has no `Debug`, as the secrets must not be printed.)
 pub struct StripeConfig {
     /// The address before `/v1/…`: [`STRIPE_API`](crate::STRIPE_API), or with a path such as
     /// `http://127.0.0.1:8080/stripe-simulator`.
@@ -13,6 +14,9 @@ pub struct StripeConfig {
     pub secret_key: String,
     /// `whsec_…`: one, or several while a secret is being exchanged for another.
     pub webhook_secrets: Vec<String>,
+    /// The ways to pay that Stripe's page offers, in Stripe's words: `card`, `fpx`, `promptpay`. Only those that need
+    /// no options of their own in the request; Stripe refuses a session with one that the account does not have.
+    pub payment_method_types: Vec<String>,
 }
 
 /// Why a configuration cannot be used.
@@ -27,9 +31,25 @@ pub enum StripeConfigError {
     /// The webhook secrets. An empty one would let anybody sign.
     #[error("a webhook secret is missing or empty")]
     WebhookSecret,
+    /// The ways to pay.
+    #[error("no ways to pay, one of them twice, or one that is no word of Stripe's: {0}")]
+    PaymentMethodTypes(String),
 }
 
 impl StripeConfig {
+    /// Checks what is not part of an address or a header.
+    pub(crate) fn check(&self) -> Result<(), StripeConfigError> {
+        if self.webhook_secrets.is_empty() || self.webhook_secrets.iter().any(String::is_empty) {
+            return Err(StripeConfigError::WebhookSecret);
+        }
+        let words = &self.payment_method_types;
+        let different: BTreeSet<_> = words.iter().collect();
+        if words.is_empty() || different.len() != words.len() || !words.iter().all(|word| is_word(word)) {
+            return Err(StripeConfigError::PaymentMethodTypes(words.join(", ")));
+        }
+        Ok(())
+    }
+
     /// The address of `/v1/`.
     pub(crate) fn api(&self) -> Result<Url, StripeConfigError> {
         let wrong = || StripeConfigError::Base(self.base.clone());
@@ -55,4 +75,10 @@ impl StripeConfig {
         header.set_sensitive(true);
         Ok(header)
     }
+}
+
+/// Which words Stripe has is Stripe's to say, and changes; that they look like this does not.
+fn is_word(word: &str) -> bool {
+    !word.is_empty()
+        && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }

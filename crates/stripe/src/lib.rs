@@ -4,11 +4,19 @@
 //! that is not of Stripe's form, or a refusal after an attempt that may have succeeded: all of these
 //! are [`GatewayError::Unknown`](sekali_core::ports::GatewayError::Unknown).
 
+mod api;
 mod call;
+mod charge;
 mod config;
+mod dispute;
 mod encode;
+mod failure;
 mod gateway;
+mod intent;
+mod list;
 pub mod money;
+mod object;
+mod refund;
 mod session;
 mod webhook;
 

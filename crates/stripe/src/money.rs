@@ -86,6 +86,7 @@ mod tests {
         assert_eq!(from_stripe(100, "btc"), None);
         assert_eq!(from_stripe(100, ""), None);
         assert_eq!(from_stripe(550, "isk"), None, "Stripe never charges half a króna");
+        assert_eq!(from_stripe(550, "ugx"), None, "nor half a shilling");
         assert_eq!(from_stripe(i64::MAX, "mga"), None);
         assert_eq!(to_stripe(Money::new(i64::MAX, Currency::from_code("ISK").unwrap())), None);
     }

@@ -4,13 +4,14 @@
 mod support;
 
 use sekali_core::ports::{Gateway, GatewayError, GatewaySession, GatewayStatus};
-use sekali_stripe::{StripeConfig, StripeConfigError, StripeGateway};
 use std::sync::Arc;
 use std::time::Duration;
-use support::{Answer, Constant, Impatient, KEY, Server, answer, cut, gateway, session};
+use support::{Answer, Impatient, KEY, Server, answer, cut, gateway, session};
 use uuid::Uuid;
 
 const REFUSAL: &str = r#"{"error":{"type":"invalid_request_error","message":"No such currency: xyz"}}"#;
+const MISSING: &str =
+    r#"{"error":{"type":"invalid_request_error","code":"resource_missing","message":"No such session"}}"#;
 const IDEMPOTENCY: &str =
     r#"{"error":{"type":"idempotency_error","message":"Keys for idempotent requests"}}"#;
 const KEY_UUID: Uuid = Uuid::from_u128(7);
@@ -57,10 +58,16 @@ async fn a_session_is_made() {
 async fn a_session_is_looked_up() {
     let (outcome, requests) = retrieve(vec![answer(200, "", &session("cs_test_1"))]).await;
     assert_eq!(outcome.unwrap().url.as_deref(), Some("https://pay.example/cs_test_1"));
-    assert!(requests[0].starts_with("GET /stripe-simulator/v1/checkout/sessions/cs_test_1 HTTP/1.1\r\n"));
+    let address = "/stripe-simulator/v1/checkout/sessions/cs_test_1?expand%5B%5D=payment_intent";
+    assert!(requests[0].starts_with(&format!("GET {address} HTTP/1.1\r\n")), "{}", requests[0]);
+    assert!(!requests[0].contains("idempotency-key"), "reading changes nothing");
 
-    let (outcome, _) = retrieve(vec![answer(404, "", REFUSAL)]).await;
+    let (outcome, _) = retrieve(vec![answer(404, "", MISSING)]).await;
     assert_eq!(outcome, Err(GatewayError::NotFound));
+    let (outcome, _) = retrieve(vec![answer(500, "", "{}"), answer(404, "", MISSING)]).await;
+    assert_eq!(outcome, Err(GatewayError::NotFound), "whatever went before");
+    let (outcome, _) = retrieve(vec![answer(404, "", REFUSAL)]).await;
+    assert!(is_unknown(&outcome), "a wrong base address proves nothing of the session: {outcome:?}");
     let (outcome, _) = retrieve(vec![answer(404, "", "<html>not Stripe's</html>")]).await;
     assert!(is_unknown(&outcome), "a proxy's 404 proves nothing: {outcome:?}");
     let (outcome, _) = retrieve(vec![answer(200, "", &session("cs_test_2"))]).await;
@@ -140,8 +147,49 @@ async fn stripes_refusal_is_definite_if_nothing_can_have_happened_before_it() {
         let (outcome, _) = create(vec![answer(403, "", body)]).await;
         assert!(is_unknown(&outcome), "not Stripe's words: {outcome:?}");
     }
-    let (outcome, _) = create(vec![answer(404, "", REFUSAL)]).await;
+    for body in [REFUSAL, MISSING] {
+        let (outcome, _) = create(vec![answer(404, "", body)]).await;
+        assert!(is_unknown(&outcome), "{outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_stored_failure_is_not_asked_for_again() {
+    let stored = |status, more: &str| {
+        answer(status, &format!("idempotent-replayed: true\r\n{more}"), r#"{"error":{"message":"Oh no"}}"#)
+    };
+    for more in ["", "stripe-should-retry: true\r\n", "stripe-should-retry: false\r\n"] {
+        let (outcome, requests) = create(vec![stored(500, more)]).await;
+        let why = "500 Internal Server Error: Oh no".to_owned();
+        assert_eq!(outcome, Err(GatewayError::Spent(why)), "{more}");
+        assert_eq!(requests.len(), 1);
+    }
+    let (outcome, requests) = create(vec![answer(500, "", "{}"), stored(503, "")]).await;
+    assert!(matches!(outcome, Err(GatewayError::Spent(_))), "this call's own failure, stored: {outcome:?}");
+    assert_eq!(requests.len(), 2);
+
+    let fresh = answer(500, "idempotent-replayed: false\r\nstripe-should-retry: false\r\n", "{}");
+    let (outcome, _) = create(vec![fresh]).await;
+    assert!(is_unknown(&outcome), "the first of its kind: {outcome:?}");
+    let (outcome, _) = create(vec![stored(429, "stripe-should-retry: false\r\n")]).await;
     assert!(is_unknown(&outcome), "{outcome:?}");
+    let again = answer(200, "idempotent-replayed: true\r\n", &session("cs_test_1"));
+    let (outcome, _) = create(vec![again]).await;
+    assert_eq!(outcome.unwrap().id, "cs_test_1");
+}
+
+#[tokio::test]
+async fn looking_up_is_tried_again_too() {
+    for trouble in [answer(500, "", "{}"), answer(429, "", REFUSAL), cut("{\"id\":")] {
+        let (outcome, requests) = retrieve(vec![trouble, answer(200, "", &session("cs_test_1"))]).await;
+        assert_eq!(outcome.unwrap().id, "cs_test_1");
+        assert_eq!(requests[0], requests[1]);
+    }
+    let (outcome, requests) = retrieve(vec![answer(500, "stripe-should-retry: false\r\n", "{}")]).await;
+    assert!(is_unknown(&outcome), "{outcome:?}");
+    assert_eq!(requests.len(), 1);
+    let (outcome, _) = retrieve(vec![answer(401, "", REFUSAL)]).await;
+    assert!(matches!(outcome, Err(GatewayError::Refused { status: 401, .. })), "{outcome:?}");
 }
 
 #[tokio::test]
@@ -197,31 +245,11 @@ async fn nobody_listening_is_unknown_too() {
 async fn no_error_holds_the_key() {
     for padding in [0, 285] {
         let echo = format!(r#"{{"error":{{"message":"{}Bearer {KEY} is wrong"}}}}"#, ".".repeat(padding));
-        for status in [401, 500] {
-            let (outcome, _) = create((0..3).map(|_| answer(status, "", &echo)).collect()).await;
+        for (status, header) in [(401, ""), (500, ""), (500, "idempotent-replayed: true\r\n")] {
+            let (outcome, _) = create((0..3).map(|_| answer(status, header, &echo)).collect()).await;
             let text = format!("{outcome:?} {}", outcome.as_ref().unwrap_err());
             assert!(!text.contains("sk_test"), "{text}");
             assert!(text.len() < 1000);
         }
-    }
-}
-
-#[test]
-fn a_configuration_that_cannot_be_used_is_told() {
-    let make = |base: &str, key: &str, secrets: &[&str]| {
-        let webhook_secrets = secrets.iter().map(|&secret| secret.to_owned()).collect();
-        let config = StripeConfig { base: base.to_owned(), secret_key: key.to_owned(), webhook_secrets };
-        StripeGateway::new(config, Arc::new(Impatient::default()), Arc::new(Constant)).err()
-    };
-    assert_eq!(make("https://api.stripe.com", "sk_1", &["whsec_1"]), None);
-    assert_eq!(make("http://127.0.0.1:8080/stripe-simulator/", "sk_1", &["whsec_1", "whsec_2"]), None);
-    for base in ["", "api.stripe.com", "ftp://x", "https://x/?q", "https://u:p@x", "https://"] {
-        assert_eq!(make(base, "sk_1", &["w"]), Some(StripeConfigError::Base(base.to_owned())), "{base}");
-    }
-    for key in ["", "sk 1", "sk_1\n", "sk_é"] {
-        assert_eq!(make("https://x", key, &["w"]), Some(StripeConfigError::SecretKey), "{key:?}");
-    }
-    for secrets in [&[][..], &[""], &["w", ""]] {
-        assert_eq!(make("https://x", "sk_1", secrets), Some(StripeConfigError::WebhookSecret));
     }
 }

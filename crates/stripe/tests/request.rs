@@ -1,12 +1,11 @@
-//! The request that makes a session.
+//! The requests that make a session and a refund.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod support;
 
-use sekali_core::ports::{Gateway, SessionDraft};
-use serde_json::Value;
+use sekali_core::ports::{Gateway, RefundDraft, SessionDraft};
 use std::sync::Arc;
-use support::{draft, gateway};
+use support::{draft, gateway, gateway_with, refund_draft};
 
 fn encode(draft: &SessionDraft) -> String {
     gateway("http://127.0.0.1:1", Arc::default()).encode(draft)
@@ -85,46 +84,47 @@ fn in_english() {
     assert_eq!(parameter(&draft, "locale"), "en");
 }
 
-/// Follows `a[0][b]` down a JSON schema.
-fn schema_of<'a>(root: &'a Value, name: &str) -> Option<&'a Value> {
-    let plain = name.replace(']', "");
-    plain.split('[').try_fold(root, |schema, part| {
-        let options =
-            schema.get("anyOf").and_then(Value::as_array).map_or(vec![schema], |any| any.iter().collect());
-        options.into_iter().find_map(|schema| {
-            if part.parse::<u32>().is_ok() {
-                return schema.get("items");
-            }
-            let named = schema.get("properties").and_then(|properties| properties.get(part));
-            named.or_else(|| schema.get("additionalProperties").filter(|schema| schema.is_object()))
-        })
-    })
+#[test]
+fn ways_to_pay_are_configured() {
+    let gateway = gateway_with("http://127.0.0.1:1", Arc::default(), &["card", "fpx", "promptpay"]);
+    let request = gateway.encode(&draft(500_000, "PHP"));
+    let methods: Vec<_> = form_urlencoded::parse(request.as_bytes())
+        .filter(|(key, _)| key.starts_with("payment_method_types"))
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    assert_eq!(
+        methods,
+        ["payment_method_types[0]=card", "payment_method_types[1]=fpx", "payment_method_types[2]=promptpay"]
+    );
 }
 
-/// Needs a copy of Stripe's published OpenAPI description, which `STRIPE_OPENAPI` names.
+fn encode_refund(draft: &RefundDraft) -> String {
+    gateway("http://127.0.0.1:1", Arc::default()).encode_refund(draft)
+}
+
+fn refund_parameters(draft: &RefundDraft) -> Vec<(String, String)> {
+    form_urlencoded::parse(encode_refund(draft).as_bytes()).into_owned().collect()
+}
+
 #[test]
-fn every_parameter_stands_in_stripes_own_description() {
-    let Ok(path) = std::env::var("STRIPE_OPENAPI") else {
-        println!("left out: STRIPE_OPENAPI names no copy of Stripe's OpenAPI description");
-        return;
-    };
-    let spec: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-    let schema = spec
-        .pointer("/paths/~1v1~1checkout~1sessions/post/requestBody/content/application~1x-www-form-urlencoded/schema")
-        .unwrap();
-    for (name, value) in parameters(&draft(500_000, "PHP")) {
-        let schema = schema_of(schema, &name).unwrap_or_else(|| panic!("{name} is no parameter"));
-        match schema.get("type").and_then(Value::as_str) {
-            Some("integer") => assert!(value.parse::<i64>().is_ok(), "{name}={value}"),
-            Some("string") => {}
-            other => panic!("{name} is {other:?}"),
-        }
-        if let Some(words) = schema.get("enum").and_then(Value::as_array) {
-            assert!(words.contains(&Value::from(value.as_str())), "{name}={value}");
-        }
-        if let Some(most) = schema.get("maxLength").and_then(Value::as_u64) {
-            assert!(u64::try_from(value.len()).unwrap() <= most, "{name}={value}");
-        }
+fn every_parameter_of_a_refund() {
+    let expected = [
+        ("payment_intent", "pi_1"),
+        ("amount", "250000"),
+        ("metadata[sekali_refund]", "00000000-0000-0000-0000-000000000004"),
+        ("metadata[sekali_installation]", "00000000-0000-0000-0000-000000000003"),
+    ];
+    let expected: Vec<_> = expected.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+    assert_eq!(refund_parameters(&refund_draft(250_000, "PHP")), expected);
+    let same = || encode_refund(&refund_draft(250_000, "PHP"));
+    assert_eq!(same(), same());
+}
+
+#[test]
+fn refunds_are_in_stripes_units() {
+    for (minor, code, given) in [(5000, "JPY", "5000"), (5, "UGX", "500"), (5120, "KWD", "5120")] {
+        assert_eq!(refund_parameters(&refund_draft(minor, code))[1].1, given, "{code}");
     }
-    assert!(schema_of(schema, "line_items[0][no_such_thing]").is_none(), "the check can fail");
+    let odd = &refund_parameters(&refund_draft(5124, "KWD"))[1].1;
+    assert!(odd.parse::<i64>().is_err(), "{odd} fils would be given back");
 }

@@ -3,8 +3,9 @@
 
 use async_trait::async_trait;
 use sekali_core::domain::{Currency, Money, Timestamp};
-use sekali_core::ports::{Clock, Random, SessionDraft};
+use sekali_core::ports::{Clock, Random, RefundDraft, SessionDraft};
 use sekali_stripe::{StripeConfig, StripeGateway};
+use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -39,6 +40,52 @@ pub(crate) fn session(id: &str) -> String {
         r#"{{"id":"{id}","object":"checkout.session","status":"open","payment_status":"unpaid",
         "amount_total":500000,"currency":"php","url":"https://pay.example/{id}"}}"#
     )
+}
+
+/// Fields that replace those of an object.
+pub(crate) fn with(mut object: Value, fields: &Value) -> Value {
+    for (name, value) in fields.as_object().unwrap() {
+        object[name] = value.clone();
+    }
+    object
+}
+
+/// One of Stripe's objects of each kind, with what is read of it.
+pub(crate) fn object(kind: &str, id: &str) -> Value {
+    let metadata = json!({
+        "sekali_session": Uuid::from_u128(1), "sekali_payment": Uuid::from_u128(2),
+        "sekali_installation": Uuid::from_u128(3),
+    });
+    let object = match kind {
+        "checkout.session" => json!({
+            "status": "complete", "payment_status": "unpaid", "url": null, "metadata": metadata,
+            "amount_total": 500_000, "payment_intent": "pi_1",
+        }),
+        "payment_intent" => json!({"status": "processing", "metadata": metadata, "amount": 500_000}),
+        "charge" => json!({
+            "status": "succeeded", "paid": true, "captured": true, "amount": 500_000,
+            "amount_captured": 500_000, "payment_intent": "pi_1", "metadata": metadata,
+        }),
+        "refund" => json!({
+            "status": "pending", "amount": 250_000, "payment_intent": "pi_1",
+            "metadata": {"sekali_refund": Uuid::from_u128(4), "sekali_installation": Uuid::from_u128(3)},
+        }),
+        "dispute" => json!({
+            "status": "under_review", "reason": "duplicate", "amount": 500_000, "payment_intent": "pi_1",
+        }),
+        _ => panic!("{kind}"),
+    };
+    with(object, &json!({"id": id, "object": kind, "created": 1_705_314_600, "currency": "php"}))
+}
+
+/// A list of Stripe's.
+pub(crate) fn list(objects: &[Value], more: bool) -> String {
+    json!({"object": "list", "url": "/v1/x", "has_more": more, "data": objects}).to_string()
+}
+
+/// The answer 200 with this.
+pub(crate) fn ok(body: &impl ToString) -> Answer {
+    answer(200, "", &body.to_string())
 }
 
 /// Gives each request the next answer.
@@ -116,10 +163,15 @@ impl Random for Constant {
 }
 
 pub(crate) fn gateway(base: &str, clock: Arc<Impatient>) -> StripeGateway {
+    gateway_with(base, clock, &["card"])
+}
+
+pub(crate) fn gateway_with(base: &str, clock: Arc<Impatient>, methods: &[&str]) -> StripeGateway {
     let config = StripeConfig {
         base: base.to_owned(),
         secret_key: KEY.to_owned(),
         webhook_secrets: vec!["whsec_test".to_owned()],
+        payment_method_types: methods.iter().map(|&method| method.to_owned()).collect(),
     };
     StripeGateway::new(config, clock, Arc::new(Constant)).unwrap()
 }
@@ -135,5 +187,14 @@ pub(crate) fn draft(minor: i64, code: &str) -> SessionDraft {
         cancel_url: "https://klinik.example/payment/100/callback".to_owned(),
         expires_at: Timestamp::from_micros(1_705_318_200_999_999),
         locale: "id".to_owned(),
+    }
+}
+
+pub(crate) fn refund_draft(minor: i64, code: &str) -> RefundDraft {
+    RefundDraft {
+        refund: Uuid::from_u128(4),
+        installation: Uuid::from_u128(3),
+        payment_intent: "pi_1".to_owned(),
+        amount: Money::new(minor, Currency::from_code(code).unwrap()),
     }
 }
