@@ -7,7 +7,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
-use sekali_core::domain::{Payment, PaymentId};
+use sekali_core::domain::{Payment, PaymentId, Timestamp};
 use sha2::Sha256;
 
 /// How long a browser keeps the cookie, in seconds: as long as a session at Stripe can last.
@@ -42,6 +42,34 @@ impl Capabilities {
         let mut mac = self.key.clone();
         mac.update(payment.reference.as_bytes());
         mac.verify_slice(&bytes).is_ok()
+    }
+
+    /// The right to read the payment's invoice until `until`: for a link on the page that shows that it is
+    /// paid. Nothing can be paid or changed with it.
+    pub fn invoice_token(&self, payment: &Payment, until: Timestamp) -> String {
+        let seconds = until.as_seconds();
+        format!(
+            "{seconds}.{}",
+            URL_SAFE_NO_PAD.encode(self.invoice_mac(payment, seconds).finalize().into_bytes())
+        )
+    }
+
+    /// Whether `token` gives the right to read the payment's invoice now, in constant time.
+    pub fn admits_to_invoice(&self, payment: &Payment, token: &str, now: Timestamp) -> bool {
+        let Some((seconds, signature)) = token.split_once('.') else { return false };
+        let (Ok(seconds), Ok(bytes)) = (seconds.parse(), URL_SAFE_NO_PAD.decode(signature)) else {
+            return false;
+        };
+        self.invoice_mac(payment, seconds).verify_slice(&bytes).is_ok() && now.as_seconds() < seconds
+    }
+
+    fn invoice_mac(&self, payment: &Payment, until: i64) -> Hmac<Sha256> {
+        let mut mac = self.key.clone();
+        // Longer than a reference alone: no token for paying is one for reading, nor the other way.
+        mac.update(b"invoice v1 ");
+        mac.update(payment.reference.as_bytes());
+        mac.update(&until.to_be_bytes());
+        mac
     }
 
     /// Where the patient goes on: an absolute address that carries the capability.
@@ -92,6 +120,9 @@ mod tests {
             method: PaymentMethod::Stripe,
             status: Status::Pending,
             submitted: false,
+            cancel_requested: false,
+            refunded: Money::new(0, Currency::PHP),
+            dispute: None,
             created_at: Timestamp::from_seconds(0),
             updated_at: Timestamp::from_seconds(0),
         }
@@ -106,6 +137,22 @@ mod tests {
         assert!(!Capabilities::new(b"other", "https://pay.example").admits(&payment(1), &token));
         for wrong in ["", "x", &token[1..], &format!("{token}A")] {
             assert!(!ours.admits(&payment(1), wrong));
+        }
+    }
+
+    #[test]
+    fn the_right_to_an_invoice_is_for_one_payment_ends_and_pays_nothing() {
+        let ours = Capabilities::new(b"secret", "https://pay.example");
+        let at = Timestamp::from_seconds;
+        let token = ours.invoice_token(&payment(1), at(100));
+        assert!(ours.admits_to_invoice(&payment(1), &token, at(99)));
+        assert!(!ours.admits_to_invoice(&payment(1), &token, at(100)));
+        assert!(!ours.admits_to_invoice(&payment(2), &token, at(99)));
+        let longer = token.replacen("100.", "999.", 1);
+        assert!(!ours.admits_to_invoice(&payment(1), &longer, at(99)));
+        assert!(!ours.admits(&payment(1), &token));
+        for wrong in ["", "100", "100.", ".x", &ours.token(&payment(1))] {
+            assert!(!ours.admits_to_invoice(&payment(1), wrong, at(0)), "{wrong}");
         }
     }
 

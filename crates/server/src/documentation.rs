@@ -24,9 +24,15 @@ fn paths(text: &str) -> Vec<String> {
 
 #[test]
 fn every_file_that_a_document_names_exists() {
-    for document in
-        ["README.md", "ARCHITECTURE.md", "docs/idempotency.md", "docs/operating.md", "docs/guarantee.md"]
-    {
+    for document in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "docs/idempotency.md",
+        "docs/operating.md",
+        "docs/guarantee.md",
+        "docs/integrating.md",
+        "docs/stripe.md",
+    ] {
         let named = paths(&read(document));
         for path in &named {
             assert!(root().join(path).exists(), "{document} names {path}, which is not there");

@@ -36,6 +36,7 @@ pub struct Running {
     pub address: SocketAddr,
     /// How browsers reach it.
     pub public_url: String,
+    app: Arc<http::App>,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -48,6 +49,10 @@ impl Running {
         let all = async {
             for task in self.tasks {
                 let _ = task.await;
+            }
+            // Of the requests that were finished last.
+            if let Err(error) = self.app.pay.duplicates.record(&*self.app.store).await {
+                tracing::warn!(%error, "Some duplicates are not in the record");
             }
         };
         if tokio::time::timeout(GRACE, all).await.is_err() {
@@ -85,13 +90,13 @@ pub async fn start(settings: &Settings, ambient: &Ambient) -> Result<Running, St
         tasks.push(tokio::spawn(simulator.run_webhooks(stopped)));
     }
     tracing::info!(address = %address, public_url, "Listening");
-    Ok(Running { address, public_url, stop, tasks })
+    Ok(Running { address, public_url, app, stop, tasks })
 }
 
 /// What the service does by itself.
 fn workers(app: &Arc<http::App>, stopped: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
     let handed = || (app.clone(), stopped.clone());
-    let (keys, metrics) = (handed(), handed());
+    let (keys, metrics, reconcile, duplicates) = (handed(), handed(), handed(), handed());
     let clock = || app.clock.clone();
     let mut workers = vec![
         tokio::spawn(supervised("keys", clock(), move || {
@@ -100,7 +105,19 @@ fn workers(app: &Arc<http::App>, stopped: &watch::Receiver<bool>) -> Vec<JoinHan
         tokio::spawn(supervised("metrics", clock(), move || {
             worker::tidy_metrics(metrics.0.clone(), metrics.1.clone())
         })),
+        tokio::spawn(supervised("reconciler", clock(), move || {
+            worker::reconcile(reconcile.0.clone(), reconcile.1.clone())
+        })),
+        tokio::spawn(supervised("duplicates", clock(), move || {
+            worker::record_duplicates(duplicates.0.clone(), duplicates.1.clone())
+        })),
     ];
+    if let Some(outbox) = app.outbox.clone() {
+        let (app, stopped) = handed();
+        workers.push(tokio::spawn(supervised("outbox", clock(), move || {
+            worker::outbox(app.clone(), outbox.clone(), stopped.clone())
+        })));
+    }
     workers.extend((0..INBOX_WORKERS).map(|_| {
         let (app, stopped) = handed();
         tokio::spawn(supervised("inbox", clock(), move || worker::inbox(app.clone(), stopped.clone())))

@@ -40,6 +40,12 @@ pub enum StartError {
     /// Redis' address.
     #[error("REDIS_URL cannot be used: {0}")]
     Redis(String),
+    /// Stripe or the database, while it was being worked.
+    #[error("it could not be finished: {0}")]
+    Reconcile(String),
+    /// The host application's address or secrets.
+    #[error("SEKALI_HOST_WEBHOOK_URL and SEKALI_HOST_WEBHOOK_SECRET cannot be used: {0}")]
+    Host(String),
     /// The gateway.
     #[error("the payment gateway cannot be set up: {0}")]
     Gateway(String),

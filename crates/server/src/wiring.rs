@@ -7,25 +7,32 @@ use crate::settings::{DatabaseSettings, DatabaseUrl, Gateway as GatewaySettings,
 use crate::start_error::StartError;
 use hmac::{Hmac, KeyInit, Mac};
 use sekali_coordination::{MemoryCoordination, RedisCoordination};
+use sekali_core::flow::cancel::Cancel;
 use sekali_core::flow::checkout::{Checkout, CheckoutRules};
 use sekali_core::flow::inbox::Inbox;
-use sekali_core::flow::pay::{Pay, Pricing};
+use sekali_core::flow::outbox::Outbox;
+use sekali_core::flow::pay::{Duplicates, Pay, Pricing};
+use sekali_core::flow::reconcile::{Reconcile, ReconcileRules};
+use sekali_core::flow::refund::Refunds;
 use sekali_core::flow::settle::Settle;
 use sekali_core::ports::{
     Clock, Gateway, IdempotencyCache, Lock, Probe, Random, RateLimit, SchemaState, StatusBoard, Store,
 };
+use sekali_host_webhooks::{HostConfig, HostWebhooks};
 use sekali_store_postgres::{Options, PostgresStore};
 use sekali_store_sqlite::SqliteStore;
 use sekali_stripe::{StripeConfig, StripeGateway};
 use sekali_stripe_simulator::Simulator;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore};
 
 /// A body that takes longer than this to arrive is not waited for.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// The simulator believes any key that looks like one.
+const SIMULATOR_KEY: &str = "sk_test_sekali";
 
 /// What the process hands in: its clock, its randomness, and who watches the steps.
 #[derive(Clone)]
@@ -106,6 +113,7 @@ pub async fn wire(settings: &Settings, ambient: &Ambient, bound: SocketAddr) -> 
         gateway,
         board: coordination.board,
         clock: ambient.clock.clone(),
+        random: ambient.random.clone(),
         probe: ambient.probe.clone(),
         installation: store.installation().await?,
     };
@@ -117,12 +125,19 @@ pub async fn wire(settings: &Settings, ambient: &Ambient, bound: SocketAddr) -> 
         random: ambient.random.clone(),
         probe: ambient.probe.clone(),
         pricing: Pricing { taxes: settings.taxes.clone(), default_currency: settings.default_currency },
+        duplicates: Arc::new(Duplicates::default()),
     };
-    let rules = CheckoutRules { public_url: public_url.clone(), expires_in: settings.checkout_expires };
+    let reconcile = reconcile(settings, settle.clone(), &public_url);
+    let outbox = outbox(settings, ambient, &store)?;
     let secret = settings.tokens.secret.expose().as_bytes();
     let app = App {
         pay,
-        checkout: Checkout { settle: settle.clone(), random: ambient.random.clone(), rules },
+        cancel: reconcile.cancel.clone(),
+        refunds: reconcile.refunds.clone(),
+        reconcile: Arc::new(reconcile),
+        reconcile_interval: settings.reconcile.interval,
+        outbox,
+        seller: settings.seller.clone(),
         inbox: Inbox { settle },
         store,
         rate: coordination.rate,
@@ -140,6 +155,69 @@ pub async fn wire(settings: &Settings, ambient: &Ambient, bound: SocketAddr) -> 
         simulator: simulator.clone().map(sekali_stripe_simulator::router),
     };
     Ok(Wired { app, simulator })
+}
+
+/// The flows that follow a payment after it is made.
+fn reconcile(settings: &Settings, settle: Settle, public_url: &str) -> Reconcile {
+    let rules = CheckoutRules { public_url: public_url.to_owned(), expires_in: settings.checkout_expires };
+    Reconcile {
+        holder: settle.random.uuid(),
+        cancel: Cancel { checkout: Checkout { settle: settle.clone(), rules } },
+        refunds: Refunds { settle },
+        rules: ReconcileRules {
+            interval: settings.reconcile.interval,
+            pending_expires: settings.reconcile.pending_expires,
+            automatic_refunds_an_hour: settings.reconcile.automatic_refunds.into(),
+        },
+        watermark: Mutex::default(),
+        begin_after: Mutex::default(),
+        renewed: Mutex::default(),
+    }
+}
+
+/// The reconciler alone, for a command beside a running service.
+pub async fn wire_reconciler(settings: &Settings, ambient: &Ambient) -> Result<Reconcile, StartError> {
+    let store = open_store(&settings.database)?;
+    prepare_schema(&*store, false).await?;
+    let public_url = settings.public_address(settings.listen).trim_end_matches('/').to_owned();
+    let gateway = match &settings.gateway {
+        // The simulator answers within the running service.
+        GatewaySettings::Simulator { .. } => {
+            let base = format!("{public_url}/stripe-simulator");
+            client(settings, ambient, &base, SIMULATOR_KEY, vec![simulator_secret(settings)])?
+        }
+        GatewaySettings::Stripe { .. } => gateway(settings, ambient, settings.listen, &public_url).await?.0,
+    };
+    let settle = Settle {
+        installation: store.installation().await?,
+        store,
+        gateway,
+        board: coordination(settings, ambient).await?.board,
+        clock: ambient.clock.clone(),
+        random: ambient.random.clone(),
+        probe: ambient.probe.clone(),
+    };
+    Ok(reconcile(settings, settle, &public_url))
+}
+
+fn outbox(
+    settings: &Settings,
+    ambient: &Ambient,
+    store: &Arc<dyn Store>,
+) -> Result<Option<Outbox>, StartError> {
+    let Some(host) = &settings.host else { return Ok(None) };
+    let config = HostConfig {
+        url: host.url.expose().to_owned(),
+        secrets: host.secrets.iter().map(|secret| secret.expose().to_owned()).collect(),
+    };
+    let host = HostWebhooks::new(config).map_err(|error| StartError::Host(error.to_string()))?;
+    Ok(Some(Outbox {
+        store: store.clone(),
+        host: Arc::new(host),
+        clock: ambient.clock.clone(),
+        random: ambient.random.clone(),
+        probe: ambient.probe.clone(),
+    }))
 }
 
 fn limits(settings: &Settings) -> Limits {
@@ -161,25 +239,36 @@ async fn gateway(
     bound: SocketAddr,
     public_url: &str,
 ) -> Result<(Arc<dyn Gateway>, Option<Simulator>), StartError> {
-    let client = |base: &str, key: &str, secrets: Vec<String>| {
-        let config =
-            StripeConfig { base: base.to_owned(), secret_key: key.to_owned(), webhook_secrets: secrets };
-        let gateway = StripeGateway::new(config, ambient.clock.clone(), ambient.random.clone());
-        gateway.map_err(|error| StartError::Gateway(error.to_string()))
-    };
     match &settings.gateway {
         GatewaySettings::Stripe { secret_key, webhook_secrets, api_base } => {
             let secrets = webhook_secrets.iter().map(|secret| secret.expose().to_owned()).collect();
-            Ok((Arc::new(client(api_base.as_str(), secret_key.expose(), secrets)?), None))
+            Ok((client(settings, ambient, api_base.as_str(), secret_key.expose(), secrets)?, None))
         }
         GatewaySettings::Simulator { webhook_secrets } => {
             let given = webhook_secrets.iter().map(|secret| secret.expose().to_owned());
             let secrets: Vec<String> = given.chain([simulator_secret(settings)]).collect();
             let simulator = simulator(settings, ambient, bound, public_url, &secrets[0]).await?;
             let base = format!("http://{bound}/stripe-simulator");
-            Ok((Arc::new(client(&base, "sk_test_sekali", secrets)?), Some(simulator)))
+            Ok((client(settings, ambient, &base, SIMULATOR_KEY, secrets)?, Some(simulator)))
         }
     }
+}
+
+fn client(
+    settings: &Settings,
+    ambient: &Ambient,
+    base: &str,
+    key: &str,
+    webhook_secrets: Vec<String>,
+) -> Result<Arc<dyn Gateway>, StartError> {
+    let config = StripeConfig {
+        base: base.to_owned(),
+        secret_key: key.to_owned(),
+        webhook_secrets,
+        payment_method_types: settings.payment_methods.clone(),
+    };
+    let gateway = StripeGateway::new(config, ambient.clock.clone(), ambient.random.clone());
+    Ok(Arc::new(gateway.map_err(|error| StartError::Gateway(error.to_string()))?))
 }
 
 async fn simulator(

@@ -5,30 +5,12 @@
 mod support;
 
 use sekali_store_postgres::MIGRATIONS;
-use std::process::{Output, Stdio};
 use std::time::Duration;
 use support::client::{Request, split};
 use support::database::{Database, Folder};
+use support::program::{run, started, text};
 use support::{JWT_SECRET, eventually};
-use tokio::process::{Child, Command};
-
-/// The program with nothing in its environment but what is given.
-fn program(arguments: &[&str], env: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sekali"));
-    command.args(arguments).env_clear().envs(env.iter().copied());
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    command
-}
-
-/// Runs it to its end; one that goes on running did start, which is then the failure.
-async fn run(arguments: &[&str], env: &[(&str, &str)]) -> Output {
-    let output = tokio::time::timeout(Duration::from_secs(30), program(arguments, env).output()).await;
-    output.unwrap_or_else(|_| panic!("{arguments:?} with {env:?} does not end")).unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
+use tokio::process::Command;
 
 /// It must not start, and say why in one line with all of these words.
 async fn refuses(arguments: &[&str], env: &[(&str, &str)], words: &[&str]) {
@@ -106,6 +88,16 @@ async fn a_setting_that_is_wrong() {
         ("SEKALI_DEMO", "2"),
         ("SEKALI_LOG", "info,sekali=loud"),
         ("SEKALI_LOG_FORMAT", "xml"),
+        ("SEKALI_PAYMENT_METHODS", "Card"),
+        ("SEKALI_PAYMENT_METHODS", "card,"),
+        ("SEKALI_PENDING_EXPIRES", "59"),
+        ("SEKALI_RECONCILE_INTERVAL", "0"),
+        ("SEKALI_AUTOMATIC_REFUNDS", "-1"),
+        ("SEKALI_SELLER_NAME", "Klinik\nSehat"),
+        ("SEKALI_SELLER_ADDRESS", "Jl. Merdeka 1|\t"),
+        ("SEKALI_SELLER_TAX_ID", "\u{7f}"),
+        ("SEKALI_SELLER_EMAIL", "a\nb"),
+        ("SEKALI_HOST_WEBHOOK_SECRET", "whsec_hidden,"),
     ] {
         serve_refuses(STRIPE, &[(name, value)], &[name]).await;
     }
@@ -128,6 +120,28 @@ async fn settings_that_contradict_each_other() {
     ] {
         serve_refuses(&base, &[(name, value)], &["SEKALI_STRIPE_SIMULATOR", name]).await;
     }
+}
+
+/// An address without a secret would tell the host things that it cannot believe.
+#[tokio::test]
+async fn a_host_that_cannot_be_told() {
+    let database = Database::sqlite();
+    let url = database.url();
+    let base = simulator(&url);
+    let (address, secret) = ("SEKALI_HOST_WEBHOOK_URL", "SEKALI_HOST_WEBHOOK_SECRET");
+    let good = ("https://app.example.org/hook?token=hidden", "whsec_aGlkZGVuIGhpZGRlbiBoaWRkZW4gaGlkZGVu");
+    serve_refuses(&base, &[(address, good.0)], &[secret, "is not set", "whsec_"]).await;
+    serve_refuses(&base, &[(secret, good.1)], &[address, "is not set", "https://"]).await;
+    for wrong in ["app.example.org/hidden", "ftp://hidden", "https://u:hidden@h/", "https://h/#hidden"] {
+        serve_refuses(&base, &[(address, wrong), (secret, good.1)], &[address]).await;
+    }
+    for wrong in ["hidden", "whsec_hidden", "whsec_aGlkZGVu"] {
+        serve_refuses(&base, &[(address, good.0), (secret, wrong)], &[secret, "secret 1", "base64"]).await;
+    }
+    let second = format!("{},whsec_aGlkZGVu", good.1);
+    serve_refuses(&base, &[(address, good.0), (secret, &second)], &[secret, "secret 2"]).await;
+    let rotated = format!("{},{}", good.1, good.1);
+    starts(&base, &[(address, good.0), (secret, &rotated)]).await;
 }
 
 #[tokio::test]
@@ -233,37 +247,6 @@ async fn a_newer_database() {
     }
 }
 
-/// A service that runs, and what it has logged so far.
-struct Started {
-    child: Child,
-    address: String,
-    log: String,
-}
-
-/// Starts and reads on to the line that says where it listens.
-async fn started(env: &[(&str, &str)]) -> Started {
-    use tokio::io::{AsyncBufReadExt, BufReader};
-    let mut child = program(&["serve"], env).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut log = String::new();
-    loop {
-        let line = tokio::time::timeout(Duration::from_secs(30), lines.next_line()).await;
-        let line = line.expect("it does not start in time").unwrap();
-        let Some(line) = line else {
-            panic!("it did not start: {}", text(&child.wait_with_output().await.unwrap().stderr));
-        };
-        log.push_str(&line);
-        log.push('\n');
-        let entry: serde_json::Value = serde_json::from_str(&line).expect("log lines are JSON on stdout");
-        if entry["message"] == "Listening" {
-            let address = entry["address"].as_str().unwrap().to_owned();
-            // Read on, or the service would stand still when the pipe is full.
-            tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-            return Started { child, address, log };
-        }
-    }
-}
-
 /// It starts, is ready, and ends in good order when it is asked to.
 async fn starts(base: &[(&str, &str)], more: &[(&str, &str)]) {
     let mut started = started(&[base, more].concat()).await;
@@ -310,9 +293,13 @@ async fn what_serve_says_of_itself() {
 async fn every_command_has_help_with_an_example() {
     let all = text(&run(&["--help"], &[]).await.stdout);
     assert!(all.contains("Example"), "{all}");
-    for command in ["serve", "demo", "migrate", "verify", "config", "token"] {
-        assert!(all.contains(command), "{command} is missing in {all}");
-        let output = run(&[command, "--help"], &[]).await;
+    let nested = ["outbox list", "outbox replay"];
+    let commands =
+        ["serve", "demo", "migrate", "verify", "config", "token", "reconcile", "outbox", "stripe-simulator"];
+    for command in commands.into_iter().chain(nested) {
+        let words: Vec<&str> = command.split(' ').chain(["--help"]).collect();
+        assert!(all.contains(words[0]), "{command} is missing in {all}");
+        let output = run(&words, &[]).await;
         let help = text(&output.stdout);
         assert!(
             output.status.success() && help.contains("Example") && help.contains("sekali"),
@@ -342,12 +329,14 @@ async fn config_shows_what_is_in_force_and_no_secret() {
         ("DATABASE_URL", "postgres://sekali:hidden@127.0.0.1/sekali"),
         ("SEKALI_REQUEST_TIMEOUT", "9"),
         ("SEKALI_MAX_IN_FLIGHT", "10"),
+        ("SEKALI_HOST_WEBHOOK_URL", "https://app.example.org/hook?token=hidden&x=hidden"),
+        ("SEKALI_HOST_WEBHOOK_SECRET", "whsec_aGlkZGVuaGlkZGVuaGlkZGVuaGlkZGVu"),
     ];
     for format in [&[][..], &["--json"]] {
         let output = run(&[&["config", "--max-in-flight", "11"], format].concat(), &env).await;
         let shown = text(&output.stdout);
         assert!(output.status.success(), "{}", text(&output.stderr));
-        assert!(!shown.contains("hidden"), "{shown}");
+        assert!(!shown.contains("hidden") && !shown.contains("aGlkZGVu"), "{shown}");
         assert!(shown.contains("***") && shown.contains("postgres://sekali:***@127.0.0.1/sekali"), "{shown}");
     }
     let output = run(&["config", "--max-in-flight", "11", "--json"], &env).await;

@@ -3,7 +3,10 @@
 pub mod config;
 pub mod demo;
 pub mod migrate;
+pub mod outbox;
+pub mod reconcile;
 pub mod serve;
+pub mod stripe_simulator;
 pub mod token;
 pub mod verify;
 
@@ -28,8 +31,11 @@ fn command() -> Command {
         .subcommand(demo::command())
         .subcommand(migrate::command())
         .subcommand(verify::command())
+        .subcommand(reconcile::command())
+        .subcommand(outbox::command())
         .subcommand(config::command())
         .subcommand(token::command())
+        .subcommand(stripe_simulator::command())
 }
 
 /// Runs what the command line asks for.
@@ -41,6 +47,9 @@ pub fn main() -> ExitCode {
         Some(("demo", given)) => demo::run(given),
         Some(("migrate", given)) => migrate::run(given, surroundings),
         Some(("verify", given)) => verify::run(given, surroundings),
+        Some(("reconcile", given)) => reconcile::run(given, surroundings),
+        Some(("outbox", given)) => outbox::run(given, surroundings),
+        Some(("stripe-simulator", given)) => stripe_simulator::run(given, surroundings),
         Some(("config", given)) => finish(config::run(given, surroundings)),
         Some(("token", given)) => finish(token(given, surroundings)),
         _ => ExitCode::FAILURE,

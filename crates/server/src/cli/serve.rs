@@ -47,6 +47,11 @@ pub fn run_with(settings: &Settings, probe: Arc<dyn Probe>) -> ExitCode {
     }
 }
 
+/// For commands whose answer goes to standard output.
+pub(crate) fn log_to_stderr(settings: &LogSettings, clock: Arc<dyn Clock>) {
+    log_to(settings, clock, Arc::new(Mutex::new(std::io::stderr())));
+}
+
 /// Sends this process's log lines to `sink`.
 pub(crate) fn log_to(settings: &LogSettings, clock: Arc<dyn Clock>, sink: Sink) {
     let format = match settings.format {

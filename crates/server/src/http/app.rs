@@ -2,10 +2,13 @@
 
 use crate::capability::Capabilities;
 use crate::jwt::Verifier;
-use crate::settings::TokenSettings;
-use sekali_core::flow::checkout::Checkout;
+use crate::settings::{SellerSettings, TokenSettings};
+use sekali_core::flow::cancel::Cancel;
 use sekali_core::flow::inbox::Inbox;
+use sekali_core::flow::outbox::Outbox;
 use sekali_core::flow::pay::Pay;
+use sekali_core::flow::reconcile::Reconcile;
+use sekali_core::flow::refund::Refunds;
 use sekali_core::ports::{Clock, Random, RateLimit, Store};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +18,18 @@ use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 pub struct App {
     /// The five steps.
     pub pay: Pay,
-    /// On to Stripe, and settling.
-    pub checkout: Checkout,
+    /// Giving payments up; within it the way to Stripe, and settling.
+    pub cancel: Cancel,
+    /// Giving money back.
+    pub refunds: Refunds,
+    /// Asks Stripe about whatever nobody has told of.
+    pub reconcile: Arc<Reconcile>,
+    /// Between two passes of it.
+    pub reconcile_interval: Duration,
+    /// Tells the host application; `None`: nobody is told.
+    pub outbox: Option<Outbox>,
+    /// Who issues the invoices.
+    pub seller: SellerSettings,
     /// Stripe's webhooks.
     pub inbox: Inbox,
     /// The database.

@@ -6,7 +6,7 @@ use super::guard::Admitted;
 use super::key::{self, Dialect};
 use super::problem::Problem;
 use super::view::{CreatedView, DuplicateView};
-use crate::telemetry::uncancelled;
+use crate::telemetry::{self, uncancelled};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
@@ -69,7 +69,15 @@ fn read(headers: &HeaderMap, admitted: &Admitted) -> Result<(PayRequest, Dialect
         return Err(Problem::new(super::problem::Kind::Internal));
     };
     let consultation = ConsultationId(consultation);
-    let request = PayRequest { user: admitted.user, key, consultation, amount, method, twin: dialect.twin() };
+    let request = PayRequest {
+        user: admitted.user,
+        key,
+        consultation,
+        amount,
+        method,
+        twin: dialect.twin(),
+        request_id: telemetry::request_id(),
+    };
     Ok((request, dialect))
 }
 

@@ -13,7 +13,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// A JSON object's members, unread.
-pub(super) struct Fields(BTreeMap<String, Box<RawValue>>);
+pub(super) struct Fields {
+    members: BTreeMap<String, Box<RawValue>>,
+    is_object: bool,
+}
 
 impl Fields {
     /// Checks the content type (415) and the syntax (400).
@@ -31,14 +34,32 @@ impl Fields {
         let value: &RawValue = serde_json::from_str(text).map_err(|error| not_json(&error))?;
         if !value.get().starts_with('{') {
             // JSON, but no object: every field is missing, and is named as such.
-            return Ok(Self(BTreeMap::new()));
+            return Ok(Self { members: BTreeMap::new(), is_object: false });
         }
         serde_json::from_str(text).map_err(|error| not_json(&error))
     }
 
     /// A member that is there and not null.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(|raw| raw.get()).filter(|text| *text != "null")
+        self.members.get(name).map(|raw| raw.get()).filter(|text| *text != "null")
+    }
+
+    /// Whether a member is there, and null.
+    pub(super) fn is_null(&self, name: &str) -> bool {
+        self.members.get(name).is_some_and(|raw| raw.get() == "null")
+    }
+
+    /// Refuses (400) what is no object, and members that are none of these: for requests in which a misspelt
+    /// member would be taken for one that was left out on purpose.
+    pub(super) fn only(self, known: &[&str]) -> Result<Self, Problem> {
+        if self.is_object && self.members.keys().all(|name| known.contains(&name.as_str())) {
+            return Ok(self);
+        }
+        let names = known.join(", ");
+        Err(Problem::new(Kind::MalformedRequest).detail(
+            format!("Isi permintaan harus objek JSON yang hanya memuat: {names}."),
+            format!("The body must be a JSON object with no other members than: {names}."),
+        ))
     }
 }
 
@@ -58,7 +79,7 @@ impl<'de> Deserialize<'de> for Fields {
                         return Err(A::Error::custom(format_args!("{name:?} stands there twice")));
                     }
                 }
-                Ok(Fields(members))
+                Ok(Fields { members, is_object: true })
             }
         }
         deserializer.deserialize_map(Members)

@@ -3,21 +3,28 @@
 mod app;
 mod assets;
 mod callback;
+mod cancel_payment;
+mod cases;
 mod create_payment;
 mod demo;
 mod fields;
 mod frame;
 mod guard;
 mod health;
+mod invoice;
+mod invoice_page;
 mod key;
 mod language;
 mod openapi;
+mod own_payment;
 mod page;
 mod problem;
 mod problem_pages;
 mod process;
 mod put_consultation;
 mod read_payments;
+mod refund_payment;
+mod timeline;
 mod view;
 mod webhook;
 
@@ -36,12 +43,23 @@ pub fn router(app: Arc<App>) -> Router {
     let api = Router::new()
         .route("/api/v1/payments", post(create_payment::create_payment).get(read_payments::list_payments))
         .route("/api/v1/payments/{id}", get(read_payments::read_payment))
+        .route("/api/v1/payments/{id}/cancel", post(cancel_payment::cancel_payment))
+        .route(
+            "/api/v1/payments/{id}/refunds",
+            post(refund_payment::refund_payment).get(refund_payment::list_refunds),
+        )
+        .route("/api/v1/payments/{id}/timeline", get(timeline::timeline))
+        .route("/api/v1/payments/{id}/invoice", get(invoice::invoice))
+        .route("/api/v1/payments/{id}/invoice.pdf", get(invoice::invoice_pdf))
+        .route("/api/v1/cases", get(cases::cases))
         .route("/api/v1/consultations/{id}", put(put_consultation::put_consultation))
         .method_not_allowed_fallback(async || Problem::new(Kind::MethodNotAllowed))
         .route_layer(from_fn_with_state(app.clone(), guard::admit));
     let pages = Router::new()
         .route("/payment/{id}/process", get(process::process))
         .route("/payment/{id}/callback", get(callback::callback))
+        .route("/payment/{id}/invoice", get(invoice_page::html))
+        .route("/payment/{id}/invoice.pdf", get(invoice_page::pdf))
         .route("/problems/{name}", get(problem_pages::problem_page))
         .route("/", get(assets::index))
         .route("/assets/{*path}", get(assets::asset))

@@ -1,6 +1,9 @@
 //! `GET /openapi.json`: the API's description, generated from the code.
 
-use super::{create_payment, put_consultation, read_payments, view};
+use super::{
+    cancel_payment, cases, create_payment, invoice, put_consultation, read_payments, refund_payment,
+    timeline, view,
+};
 use axum::Json;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -19,6 +22,20 @@ pub(super) struct PaymentRequest {
     amount: String,
     #[schema(example = "stripe")]
     payment_method: String,
+    /// May stand in the header instead, or in both.
+    #[schema(max_length = 255)]
+    idempotency_key: Option<String>,
+}
+
+/// The body of `POST /api/v1/payments/{id}/refunds`.
+#[derive(Serialize, ToSchema)]
+pub(super) struct RefundRequest {
+    /// A number or a string of decimal digits; all that remains, if it is not given.
+    #[schema(value_type = Option<DecimalAmount>)]
+    amount: Option<String>,
+    /// For the record.
+    #[schema(max_length = 500)]
+    reason: Option<String>,
     /// May stand in the header instead, or in both.
     #[schema(max_length = 255)]
     idempotency_key: Option<String>,
@@ -78,10 +95,17 @@ pub(super) struct ProblemBody {
         create_payment::create_payment,
         read_payments::list_payments,
         read_payments::read_payment,
+        cancel_payment::cancel_payment,
+        refund_payment::refund_payment,
+        refund_payment::list_refunds,
+        timeline::timeline,
+        invoice::invoice,
+        invoice::invoice_pdf,
+        cases::cases,
         put_consultation::put_consultation,
     ),
     components(schemas(
-        PaymentRequest, ConsultationRequest, DecimalAmount, ProblemBody, view::CreatedView, view::DuplicateView, view::ReceiptView,
+        PaymentRequest, RefundRequest, ConsultationRequest, DecimalAmount, ProblemBody, view::CreatedView, view::DuplicateView, view::ReceiptView,
     )),
     modifiers(&Bearer, &Guarded),
 )]

@@ -24,6 +24,8 @@ pub(super) const PAGES: &[(&str, &str)] = pages![
     "request-timeout",
     "in-flight",
     "being-paid",
+    "not-cancellable",
+    "not-refundable",
     "body-too-large",
     "unsupported-media-type",
     "invalid-fields",

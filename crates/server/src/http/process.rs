@@ -5,13 +5,13 @@ use super::language::Language;
 use super::page::{Mood, Page};
 use super::problem::Problem;
 use crate::capability::cookie_name;
-use crate::telemetry::uncancelled;
+use crate::telemetry::{self, uncancelled};
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, COOKIE, LOCATION, REFERRER_POLICY, RETRY_AFTER, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use maud::html;
-use sekali_core::domain::{Payment, PaymentId, Receipt};
+use sekali_core::domain::{Actor, Origin, Payment, PaymentId, Receipt};
 use sekali_core::flow::checkout::Way;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -23,6 +23,13 @@ pub(super) struct Carried {
     pub token: Option<String>,
     /// Stripe's name of the session that the patient comes back from.
     pub session_id: Option<String>,
+    /// Our name of the session that the patient has turned back from.
+    pub cancelled: Option<String>,
+}
+
+/// What the record says of a page that a patient has opened.
+pub(super) fn visit(by: Actor, receipt: &Receipt) -> Origin {
+    Origin::request(by, receipt.payment.user, telemetry::request_id())
 }
 
 /// Opens the payment's Checkout Session, or the one already open, and goes there.
@@ -40,16 +47,19 @@ pub(super) async fn process(
     let Ok(_place) = app.limits.at_stripe.try_acquire() else {
         return Ok(waiting_for_stripe(&app, language));
     };
-    let (checkout, payment) = (app.checkout.clone(), receipt.payment.id);
-    let way = uncancelled(async move { checkout.proceed(payment, language.code()).await }).await??;
+    let (checkout, payment) = (app.cancel.checkout.clone(), receipt.payment.id);
+    let origin = visit(Actor::Patient, &receipt);
+    let way = uncancelled(async move { checkout.proceed(payment, language.code(), &origin).await }).await??;
     let mut response = match way {
         Way::ToStripe(url) => redirect(&url),
         Way::Stands(receipt) => redirect(&format!("/payment/{}/callback", receipt.payment.id)),
         Way::Later(_) => waiting_for_stripe(&app, language),
         Way::NoPayment => return Ok(stranger(&app, language)),
     };
-    // Who came by the signed address can come back without it.
-    if let Ok(cookie) = HeaderValue::from_str(&app.capabilities.cookie(&receipt.payment)) {
+    // Who came by the signed address can come back without it, as long as there is something to pay.
+    if receipt.payment.can_be_paid()
+        && let Ok(cookie) = HeaderValue::from_str(&app.capabilities.cookie(&receipt.payment))
+    {
         response.headers_mut().append(SET_COOKIE, cookie);
     }
     Ok(response)
@@ -67,8 +77,12 @@ pub(super) async fn visited(app: &App, id: &str) -> Result<Option<Receipt>, Prob
 pub(super) fn admits(app: &App, receipt: &Receipt, carried: &Carried, headers: &HeaderMap) -> bool {
     let by_address =
         carried.token.as_deref().is_some_and(|token| app.capabilities.admits(&receipt.payment, token));
-    by_address
-        || cookies(headers, &receipt.payment).any(|token| app.capabilities.admits(&receipt.payment, token))
+    by_address || admits_by_cookie(app, receipt, headers)
+}
+
+/// Whether it is the browser that pressed, or went on to pay: an address can be handed on, a cookie is not.
+pub(super) fn admits_by_cookie(app: &App, receipt: &Receipt, headers: &HeaderMap) -> bool {
+    cookies(headers, &receipt.payment).any(|token| app.capabilities.admits(&receipt.payment, token))
 }
 
 fn cookies<'a>(headers: &'a HeaderMap, payment: &Payment) -> impl Iterator<Item = &'a str> {

@@ -2,6 +2,7 @@
 
 use super::App;
 use super::guard::Admitted;
+use super::own_payment::own_payment;
 use super::problem::{Kind, Problem};
 use super::view::ReceiptView;
 use axum::extract::{Path, Query, State};
@@ -37,14 +38,7 @@ pub(super) async fn read_payment(
     Extension(admitted): Extension<Admitted>,
     Path(id): Path<String>,
 ) -> Result<Json<OneView>, Problem> {
-    let not_found = || Problem::new(Kind::PaymentNotFound);
-    let id = PaymentId(id.parse().map_err(|_| not_found())?);
-    let receipt = app.store.payment(id).await?.ok_or_else(not_found)?;
-    let user = admitted.user;
-    let may_read = user.reads_all() || (receipt.payment.user == user.id && is_payer(&admitted));
-    if !may_read {
-        return Err(not_found());
-    }
+    let receipt = own_payment(&app, &admitted, &id).await?;
     Ok(Json(OneView { data: ReceiptView::of(&receipt, &app.capabilities) }))
 }
 

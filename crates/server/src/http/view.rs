@@ -1,7 +1,9 @@
 //! What answers show of a payment: names and forms are the contract's (part 3).
 
 use crate::capability::Capabilities;
-use sekali_core::domain::{Invoice, InvoiceStatus, Payment, Receipt, Status};
+use sekali_core::domain::{
+    DisputeState, Invoice, InvoiceStatus, Money, Payment, PaymentId, Receipt, Refund, Status,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -35,6 +37,17 @@ pub(super) struct PaymentView {
     /// RFC 3339, UTC, whole seconds.
     #[schema(example = "2024-01-15T10:30:00Z")]
     updated_at: String,
+    /// What of it was refunded for certain; only where something was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "1000.00")]
+    refunded_amount: Option<String>,
+    /// Where its dispute stands (`needs_response`, `under_review`, `won`, `lost`, `closed`); only where there
+    /// is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dispute: Option<&'static str>,
+    /// It is to be cancelled, and Stripe has not yet said that its session is dead; only where that is so.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    cancel_requested: bool,
 }
 
 impl From<&Payment> for PaymentView {
@@ -49,6 +62,62 @@ impl From<&Payment> for PaymentView {
             currency: payment.amount.currency.code(),
             created_at: payment.created_at.rfc3339(),
             updated_at: payment.updated_at.rfc3339(),
+            refunded_amount: (payment.refunded.minor > 0).then(|| payment.refunded.to_string()),
+            dispute: payment.dispute.map(DisputeState::as_str),
+            cancel_requested: payment.cancel_requested && payment.status == Status::Processing,
+        }
+    }
+}
+
+/// A refund.
+#[derive(Serialize, ToSchema)]
+pub(super) struct RefundView {
+    /// Its name.
+    #[schema(example = "0d1f5c1e-7a52-4c4e-9f0e-0f6d2b1f9a77")]
+    id: String,
+    /// The payment it is of.
+    #[schema(example = 100)]
+    payment_id: i64,
+    /// Exact decimal in whole units.
+    #[schema(example = "1000.00")]
+    amount: String,
+    /// ISO 4217.
+    #[schema(example = "PHP")]
+    currency: &'static str,
+    /// `requested`, `pending`, `succeeded`, `failed` or `canceled`.
+    #[schema(example = "succeeded")]
+    status: &'static str,
+    /// Who wanted it: `operator`, `automatic` or `dashboard` (Stripe's).
+    #[schema(example = "operator")]
+    origin: &'static str,
+    /// Why, in the operator's words; for the roles `service` and `admin`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    /// Why it failed, in Stripe's; for the same roles.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure_reason: Option<String>,
+    /// Stripe's name for it; for the same roles.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stripe_refund: Option<String>,
+    /// RFC 3339, UTC, whole seconds.
+    #[schema(example = "2024-01-15T10:30:00Z")]
+    created_at: String,
+}
+
+impl RefundView {
+    /// As it stands now; `whole`: with what is not for the payer to read.
+    pub(super) fn of(payment: PaymentId, refund: &Refund, whole: bool) -> Self {
+        Self {
+            id: refund.id.to_string(),
+            payment_id: payment.0,
+            amount: refund.amount.to_string(),
+            currency: refund.amount.currency.code(),
+            status: refund.state.as_str(),
+            origin: refund.origin.as_str(),
+            reason: refund.reason.clone().filter(|_| whole),
+            failure_reason: refund.failure.clone().filter(|_| whole),
+            stripe_refund: refund.gateway_id.clone().filter(|_| whole),
+            created_at: refund.created_at.rfc3339(),
         }
     }
 }
@@ -146,6 +215,9 @@ fn as_first_answered(receipt: &Receipt) -> Receipt {
     let mut first = receipt.clone();
     first.payment.status = Status::Pending;
     first.payment.submitted = false;
+    first.payment.cancel_requested = false;
+    first.payment.refunded = Money::new(0, first.payment.amount.currency);
+    first.payment.dispute = None;
     first.payment.updated_at = first.payment.created_at;
     first.invoice.status = InvoiceStatus::Pending;
     first

@@ -26,6 +26,9 @@ pub use flags::{add_flags, flags_given};
 pub use gateway::{Gateway, SimulatorReach};
 pub use listing::{Listed, listing};
 pub use secret::{Secret, mask};
-pub use serve::{DatabaseSettings, LogFormat, LogSettings, Settings, TokenSettings};
+pub use serve::{
+    DatabaseSettings, HostSettings, LogFormat, LogSettings, ReconcileSettings, SellerSettings, Settings,
+    TokenSettings,
+};
 pub use table::{Fallback, Group, Key, SETTINGS, Setting, setting};
 pub use values::{Flags, Source, Surroundings, Values};

@@ -1,8 +1,9 @@
 //! The typed settings of each command, with the rules that they have to keep.
 
-use super::read::socket_address;
+use super::read::{not_set, socket_address, visible_word};
 use super::{DatabaseUrl, Gateway, Key, Secret, SettingsError, SimulatorReach, Values, WebAddress};
 use sekali_core::domain::{Currency, Decimal, TaxRule};
+use sekali_host_webhooks::{HostConfig, HostConfigError, HostWebhooks};
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -55,6 +56,39 @@ pub struct LogSettings {
     pub format: LogFormat,
 }
 
+/// Who issues the invoices.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SellerSettings {
+    /// Name.
+    pub name: String,
+    /// Address, line by line.
+    pub address: Vec<String>,
+    /// Tax number (NPWP).
+    pub tax_id: Option<String>,
+    /// Where to write to.
+    pub email: Option<String>,
+}
+
+/// Where the host application is told of each payment's events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostSettings {
+    /// The address; it may hold a token in its query.
+    pub url: Secret,
+    /// The current secret first; several while they are rotated.
+    pub secrets: Vec<Secret>,
+}
+
+/// What the reconciler goes by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReconcileSettings {
+    /// Between two passes.
+    pub interval: Duration,
+    /// How long a payment may wait for somebody to go on to pay it.
+    pub pending_expires: Duration,
+    /// Automatic refunds an hour, at most.
+    pub automatic_refunds: u32,
+}
+
 /// Everything that `serve` runs by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -72,6 +106,14 @@ pub struct Settings {
     pub gateway: Gateway,
     /// How long a checkout page stays open.
     pub checkout_expires: Duration,
+    /// Stripe's payment method types that the checkout page offers.
+    pub payment_methods: Vec<String>,
+    /// What the reconciler goes by.
+    pub reconcile: ReconcileSettings,
+    /// Who is told of each payment's events; `None`: nobody.
+    pub host: Option<HostSettings>,
+    /// Who issues the invoices.
+    pub seller: SellerSettings,
     /// Taxes recorded beside each payment.
     pub taxes: Vec<TaxRule>,
     /// The currency of consultations that name none.
@@ -116,6 +158,10 @@ impl Values {
             redis_url: self.optional(Key::RedisUrl, super::address::redis_url)?,
             tokens,
             checkout_expires: Duration::from_secs(self.number(Key::CheckoutExpires, CHECKOUT_SECONDS)?),
+            payment_methods: self.required(Key::PaymentMethods, payment_methods)?,
+            reconcile: self.reconcile()?,
+            host: self.host()?,
+            seller: self.seller()?,
             taxes: self.required(Key::Taxes, taxes)?,
             default_currency: self.required(Key::DefaultCurrency, currency)?,
             key_retention: Duration::from_secs(3600 * self.number(Key::KeyRetention, RETENTION_HOURS)?),
@@ -165,6 +211,60 @@ impl Values {
         Ok(LogSettings { filter, format })
     }
 
+    fn reconcile(&self) -> Result<ReconcileSettings, SettingsError> {
+        Ok(ReconcileSettings {
+            interval: Duration::from_secs(self.number(Key::ReconcileInterval, 1..=3600)?),
+            pending_expires: Duration::from_secs(self.number(Key::PendingExpires, 60..=2_592_000)?),
+            automatic_refunds: self.number(Key::AutomaticRefunds, 0..=100_000)?,
+        })
+    }
+
+    fn host(&self) -> Result<Option<HostSettings>, SettingsError> {
+        let url = self.optional(Key::HostWebhookUrl, |text| Ok(Secret::new(text)))?;
+        let secrets = self.optional(Key::HostWebhookSecret, |text| {
+            let secrets: Result<Vec<_>, _> = text.split(',').map(|word| visible_word(word.trim())).collect();
+            secrets.map_err(|_| "not a list of secrets with commas between them".into())
+        })?;
+        match (url, secrets) {
+            (None, None) => Ok(None),
+            (Some(url), Some(secrets)) => {
+                let host = HostSettings { url, secrets };
+                self.check_host(&host)?;
+                Ok(Some(host))
+            }
+            (Some(_), None) => Err(not_set(Key::HostWebhookSecret)),
+            (None, Some(_)) => Err(not_set(Key::HostWebhookUrl)),
+        }
+    }
+
+    fn check_host(&self, host: &HostSettings) -> Result<(), SettingsError> {
+        let config = HostConfig {
+            url: host.url.expose().to_owned(),
+            secrets: host.secrets.iter().map(|secret| secret.expose().to_owned()).collect(),
+        };
+        match HostWebhooks::new(config) {
+            Ok(_) => Ok(()),
+            Err(error @ (HostConfigError::NoSecret | HostConfigError::Secret(_))) => {
+                Err(self.wrong(Key::HostWebhookSecret, &error.to_string()))
+            }
+            Err(error) => Err(self.wrong(Key::HostWebhookUrl, &error.to_string())),
+        }
+    }
+
+    fn seller(&self) -> Result<SellerSettings, SettingsError> {
+        let line = |text: &str| {
+            let plain = !text.chars().any(char::is_control);
+            plain.then(|| text.trim().to_owned()).ok_or_else(|| "a text with control characters".to_owned())
+        };
+        let lines = |text: &str| text.split('|').map(line).collect::<Result<Vec<_>, _>>();
+        Ok(SellerSettings {
+            name: self.required(Key::SellerName, line)?,
+            address: self.optional(Key::SellerAddress, lines)?.unwrap_or_default(),
+            tax_id: self.optional(Key::SellerTaxId, line)?,
+            email: self.optional(Key::SellerEmail, line)?,
+        })
+    }
+
     fn metrics_listen(&self, listen: SocketAddr) -> Result<Option<SocketAddr>, SettingsError> {
         let address = self.optional(Key::MetricsListen, socket_address)?;
         if address.is_some_and(|address| address == listen && address.port() != 0) {
@@ -207,6 +307,23 @@ fn tax(part: &str) -> Option<TaxRule> {
     // Percent with four decimals are parts of a million.
     let rate_ppm = Decimal::parse_digits(percent).ok()?.to_minor(4)?;
     (word && (0..=1_000_000).contains(&rate_ppm)).then(|| TaxRule { name: name.to_owned(), rate_ppm })
+}
+
+/// Words as Stripe writes them.
+fn payment_methods(text: &str) -> Result<Vec<String>, String> {
+    let word = |part: &str| {
+        let part = part.trim();
+        let plain = !part.is_empty()
+            && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_' || byte.is_ascii_digit());
+        if plain { Ok(part.to_owned()) } else { Err(format!("not one of Stripe's words at {part:?}")) }
+    };
+    let words = text.split(',').map(word).collect::<Result<Vec<_>, _>>()?;
+    for (at, word) in words.iter().enumerate() {
+        if words[..at].contains(word) {
+            return Err(format!("a list that names {word} twice"));
+        }
+    }
+    Ok(words)
 }
 
 fn currency(text: &str) -> Result<Currency, String> {

@@ -34,7 +34,10 @@ const COUNTERS: &[Counter] = &[
     Counter(
         "sekali_payments_total",
         "Payments by outcome",
-        Some(("outcome", &["created", "refused", "unavailable", "completed", "expired"])),
+        Some((
+            "outcome",
+            &["created", "refused", "unavailable", "completed", "failed", "cancelled", "expired", "refunded"],
+        )),
     ),
     Counter(
         "sekali_duplicates_total",
@@ -66,7 +69,30 @@ const COUNTERS: &[Counter] = &[
     Counter(
         "sekali_worker_failures_total",
         "Workers that failed and were started again",
-        Some(("worker", &["inbox", "keys", "metrics"])),
+        Some(("worker", &["inbox", "keys", "metrics", "reconciler", "duplicates", "outbox"])),
+    ),
+    Counter("sekali_unknown_money_total", "Captures of sessions that the database does not know", None),
+    Counter("sekali_automatic_refunds_total", "Refunds of money that settles no payment", None),
+    Counter(
+        "sekali_automatic_refunds_capped_total",
+        "Times that the cap on automatic refunds held one back",
+        None,
+    ),
+    Counter(
+        "sekali_disputes_total",
+        "News of disputes, by where they stand",
+        Some(("state", &["needs_response", "under_review", "won", "lost", "closed"])),
+    ),
+    Counter("sekali_reconciler_passes_total", "Passes of the reconciler", None),
+    Counter(
+        "sekali_deliveries_total",
+        "Messages to the host application by outcome",
+        Some(("outcome", &["delivered", "failed", "parked"])),
+    ),
+    Counter(
+        "sekali_duplicates_unrecorded_total",
+        "Duplicates that are not in the record, for there were too many",
+        None,
     ),
 ];
 
@@ -83,6 +109,12 @@ fn describe() {
             }
         }
     }
+    metrics::describe_gauge!("sekali_open_cases", "Cases that an operator has to look at");
+    metrics::describe_gauge!(
+        "sekali_outbox_waiting",
+        "Payments with something that the host was not told yet"
+    );
+    metrics::describe_gauge!("sekali_outbox_parked", "Payments whose delivery to the host was given up");
     metrics::describe_counter!("sekali_http_requests_total", "HTTP requests by status");
     metrics::describe_histogram!("sekali_step_duration_seconds", "Duration of each step of a payment");
     metrics::describe_histogram!("sekali_http_request_duration_seconds", "Duration of HTTP requests");

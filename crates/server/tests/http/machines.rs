@@ -83,6 +83,13 @@ const ROUTES: &[(&str, &str)] = &[
     ("/api/v1/payments", "post"),
     ("/api/v1/payments", "get"),
     ("/api/v1/payments/{id}", "get"),
+    ("/api/v1/payments/{id}/cancel", "post"),
+    ("/api/v1/payments/{id}/refunds", "get"),
+    ("/api/v1/payments/{id}/refunds", "post"),
+    ("/api/v1/payments/{id}/timeline", "get"),
+    ("/api/v1/payments/{id}/invoice", "get"),
+    ("/api/v1/payments/{id}/invoice.pdf", "get"),
+    ("/api/v1/cases", "get"),
     ("/api/v1/consultations/{id}", "put"),
 ];
 
@@ -149,6 +156,15 @@ async fn the_description_lists_every_status() {
         ("/api/v1/payments", "post", &["201", "400", "403", "404", "409", "413", "415", "422"][..]),
         ("/api/v1/payments", "get", &["200", "400", "403"]),
         ("/api/v1/payments/{id}", "get", &["200", "404"]),
+        ("/api/v1/payments/{id}/cancel", "post", &["200", "202", "403", "404", "409"]),
+        (
+            "/api/v1/payments/{id}/refunds",
+            "post",
+            &["200", "201", "202", "400", "403", "404", "409", "413", "415", "422"],
+        ),
+        ("/api/v1/payments/{id}/refunds", "get", &["200", "404"]),
+        ("/api/v1/payments/{id}/timeline", "get", &["200", "400", "404"]),
+        ("/api/v1/cases", "get", &["200", "400", "403"]),
         (
             "/api/v1/consultations/{id}",
             "put",

@@ -4,20 +4,36 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod access;
 mod amounts;
+mod bank;
 mod bodies;
 mod browsers;
+mod cancel;
+mod cancel_page;
+mod cases;
 mod consultations;
 mod duplicates;
 mod errors;
+mod event_orders;
 mod golden;
+mod host_webhooks;
+mod inbox;
+mod invoices;
 mod keys;
 mod machines;
 mod order;
 mod outage;
+mod races;
 mod rate_limit;
 mod read_payments;
+mod reconciler;
+mod refund_fates;
+mod refund_keys;
+mod refunds;
 mod secrets;
+mod timeline;
+mod timeline_money;
 mod tokens;
 mod two_servers;
 mod way_to_pay;

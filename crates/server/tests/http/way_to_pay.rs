@@ -2,23 +2,12 @@
 
 use crate::on_every_backend;
 use crate::support::client::{Answer, Request, split};
+use crate::support::stripe::{GOOD, visit, way, without_webhooks};
 use crate::support::tokens::{golden, stripe_signature};
 use crate::support::{Backend, Site, WEBHOOK_SECRET, eventually};
 use serde_json::{Value, json};
 
 on_every_backend!(pay_through, settled_by_the_callback_alone, the_same_event_twice,);
-
-const GOOD: &str = "4242424242424242";
-
-fn way(answer: &Answer) -> String {
-    answer.json()["data"]["checkout_url"].as_str().unwrap().to_owned()
-}
-
-/// A plain navigation to an address, without cookies.
-async fn visit(url: &str) -> Answer {
-    let (address, path) = split(url);
-    Request::new(address, "GET", &path).send().await
-}
 
 /// The callback with the capability that the process page's address carries.
 fn callback(checkout_url: &str) -> String {
@@ -66,21 +55,8 @@ async fn pay_through(backend: Backend) {
     assert_eq!(site.count("captures").await, 1);
 }
 
-/// A service whose Stripe is another service's simulator, which sends it no webhooks.
-async fn without_webhooks(backend: Backend) -> (Site, Site) {
-    let stripe = Site::new().await;
-    let base = format!("{}/stripe-simulator", stripe.public_url);
-    let more = [
-        ("SEKALI_STRIPE_SIMULATOR", "0"),
-        ("STRIPE_SECRET_KEY", "sk_test_tests"),
-        ("STRIPE_API_BASE", &base),
-    ];
-    let site = Site::with(backend, &more).await;
-    (site, stripe)
-}
-
 async fn settled_by_the_callback_alone(backend: Backend) {
-    let (site, _stripe) = without_webhooks(backend).await;
+    let (site, _stripe) = without_webhooks(backend, &[]).await;
     site.pesos(5, 1).await;
     let (payment, first) = site.paid_for(1, 5, "k").await;
     let page = site.process(&way(&first)).await;
@@ -96,7 +72,7 @@ async fn settled_by_the_callback_alone(backend: Backend) {
 
 #[tokio::test]
 async fn while_stripe_does_not_answer_nothing_is_lost() {
-    let (site, mut stripe) = without_webhooks(Backend::SqliteMemory).await;
+    let (site, mut stripe) = without_webhooks(Backend::SqliteMemory, &[]).await;
     site.pesos(5, 1).await;
     site.pesos(6, 1).await;
     let (payment, first) = site.paid_for(1, 5, "k").await;
@@ -122,7 +98,7 @@ async fn while_stripe_does_not_answer_nothing_is_lost() {
 
 #[tokio::test]
 async fn a_session_that_ran_out() {
-    let (site, _stripe) = without_webhooks(Backend::SqliteMemory).await;
+    let (site, _stripe) = without_webhooks(Backend::SqliteMemory, &[]).await;
     site.pesos(5, 1).await;
     let (payment, first) = site.paid_for(1, 5, "k").await;
     let (address, path) = split(&site.process(&way(&first)).await);
@@ -223,7 +199,7 @@ fn webhook(site: &Site, payload: &str, signature: &str) -> Request {
 }
 
 async fn the_same_event_twice(backend: Backend) {
-    let (site, _stripe) = without_webhooks(backend).await;
+    let (site, _stripe) = without_webhooks(backend, &[]).await;
     site.pesos(5, 1).await;
     let (payment, first) = site.paid_for(1, 5, "k").await;
     let page = site.process(&way(&first)).await;

@@ -7,6 +7,9 @@ pub mod ambient;
 pub mod client;
 pub mod database;
 pub mod logs;
+pub mod program;
+pub mod receiver;
+pub mod stripe;
 pub mod tokens;
 
 use ambient::{SeededRandom, TestClock};

@@ -29,7 +29,11 @@ pub fn with_claims(claims: &str) -> String {
 }
 
 pub fn hmac(secret: &str, message: &[u8]) -> Vec<u8> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+    hmac_bytes(secret.as_bytes(), message)
+}
+
+pub fn hmac_bytes(secret: &[u8], message: &[u8]) -> Vec<u8> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).unwrap();
     mac.update(message);
     mac.finalize().into_bytes().to_vec()
 }
