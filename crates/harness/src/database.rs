@@ -2,6 +2,7 @@
 
 use rusqlite::OpenFlags;
 use sekali_test_support::postgres::{self, TestDatabase};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -20,6 +21,28 @@ pub enum Database {
 
 /// A folder that goes with this value.
 pub struct Folder(PathBuf);
+
+impl Folder {
+    /// A new one.
+    pub fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("sekali-harness-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder in the system's temporary folder");
+        Self(folder)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Default for Folder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl Drop for Folder {
     fn drop(&mut self) {
@@ -53,11 +76,7 @@ impl Rows {
 impl Database {
     /// An embedded one.
     pub fn sqlite() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let folder = std::env::temp_dir().join(format!("sekali-harness-{}-{number}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder in the system's temporary folder");
-        Self::Sqlite(Folder(folder))
+        Self::Sqlite(Folder::new())
     }
 
     /// One on PostgreSQL.
@@ -87,6 +106,35 @@ impl Database {
         }
     }
 
+    /// The transitions that the host is to be told of, in order: of each payment the entries' numbers and
+    /// the messages' types.
+    pub async fn announced(&self) -> BTreeMap<i64, Vec<(i64, String)>> {
+        let sql = "SELECT payment_id, CAST(seq AS bigint), announces FROM payment_events
+             WHERE announces IS NOT NULL ORDER BY payment_id, seq";
+        let mut all: BTreeMap<i64, Vec<(i64, String)>> = BTreeMap::new();
+        for (payment, seq, kind) in self.triples(sql).await {
+            all.entry(payment).or_default().push((seq, kind));
+        }
+        all
+    }
+
+    /// Rows of two numbers and a text.
+    pub async fn triples(&self, sql: &str) -> Vec<(i64, i64, String)> {
+        const OWN: &str = "a query of the test's own";
+        match self {
+            Self::Sqlite(folder) => {
+                let connection = open(&file(folder), OpenFlags::SQLITE_OPEN_READ_ONLY);
+                let mut statement = connection.prepare(sql).expect(OWN);
+                let rows = statement.query_map((), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+                rows.expect(OWN).map(|row| row.expect(OWN)).collect()
+            }
+            Self::Postgres(database) => {
+                let rows = client(&database.url).await.query(sql, &[]).await.expect(OWN);
+                rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect()
+            }
+        }
+    }
+
     /// Runs statements.
     pub async fn execute(&self, sql: &str) {
         match self {
@@ -110,6 +158,36 @@ impl Database {
             let rows = some.join(", ");
             self.execute(&format!("INSERT INTO konsultasis (id, patient_id, fee, currency) VALUES {rows}"))
                 .await;
+        }
+    }
+
+    /// A copy, as a backup of a database that nobody uses at the moment.
+    pub async fn copy(&self) -> Self {
+        match self {
+            Self::Sqlite(folder) => {
+                let copy = Folder::new();
+                let connection = open(&file(folder), OpenFlags::SQLITE_OPEN_READ_WRITE);
+                let path = file(&copy).display().to_string();
+                connection.execute("VACUUM INTO ?1", [path]).expect("a copy");
+                Self::Sqlite(copy)
+            }
+            Self::Postgres(database) => {
+                let copy = postgres::database();
+                let (from, to) = (name(&database.url), name(&copy.url));
+                // Whoever was killed may not be gone yet, and a template must have no connections.
+                let leave = format!(
+                    "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname IN ('{from}', '{to}')"
+                );
+                let admin = client(&copy.url.replace(to, "postgres")).await;
+                for sql in [
+                    leave.as_str(),
+                    &format!("DROP DATABASE {to}"),
+                    &format!("CREATE DATABASE {to} TEMPLATE {from}"),
+                ] {
+                    admin.batch_execute(sql).await.expect("a copy");
+                }
+                Self::Postgres(copy)
+            }
         }
     }
 
@@ -187,6 +265,12 @@ impl Hold {
             Self::Postgres(client) => client.batch_execute("ROLLBACK").await.expect("an end"),
         }
     }
+}
+
+/// The database's name in its address.
+fn name(url: &str) -> &str {
+    let path = url.split('?').next().unwrap_or_default();
+    path.rsplit('/').next().unwrap_or_default()
 }
 
 fn file(folder: &Folder) -> PathBuf {

@@ -28,6 +28,11 @@ impl Request {
         Self { method: "GET", path: path.into(), headers: Vec::new(), body: None }
     }
 
+    /// A request with a body whose type a header has to tell.
+    pub fn with_text(method: &'static str, path: impl Into<String>, body: String) -> Self {
+        Self { method, path: path.into(), headers: Vec::new(), body: Some(body) }
+    }
+
     /// A request with a JSON body.
     pub fn with_json(method: &'static str, path: impl Into<String>, body: &Value) -> Self {
         let headers = vec![("content-type", "application/json".to_owned())];

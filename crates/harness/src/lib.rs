@@ -16,13 +16,20 @@
 #![allow(clippy::missing_panics_doc, reason = "everything here panics when the test has failed")]
 #![allow(clippy::print_stdout, reason = "each test prints what it counted")]
 
+pub mod actor;
 pub mod database;
+pub mod front;
 pub mod gateway;
+pub mod host;
 pub mod http;
+pub mod mailbox;
 pub mod press;
 pub mod program;
 pub mod rounds;
 pub mod seed;
 pub mod server;
 pub mod site;
+pub mod stage;
+pub mod story;
+pub mod stripe;
 pub mod wait;

@@ -68,6 +68,11 @@ impl Server {
         kill(self.id(), signal).expect("our own process takes signals");
     }
 
+    /// Whether it has ended.
+    pub fn is_dead(&mut self) -> bool {
+        self.child.try_wait().expect("our own process").is_some()
+    }
+
     /// Waits for its end.
     pub async fn ended(&mut self, deadline: Duration) -> ExitStatus {
         let child = &mut self.child;

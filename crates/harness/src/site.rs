@@ -35,7 +35,8 @@ impl Combination {
         !matches!(self, Self::SqliteMemory | Self::PostgresMemory)
     }
 
-    fn servers(self) -> usize {
+    /// So many servers.
+    pub fn servers(self) -> usize {
         if self == Self::TwoServers { 2 } else { 1 }
     }
 }

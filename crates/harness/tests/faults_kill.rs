@@ -36,10 +36,13 @@ struct Death {
     time: u32,
 }
 
-/// Each point once, and beside the first event the one that matters.
+/// Each point on the way to a payment once, and beside the first event the one that matters. (What comes
+/// after is in `faults_life`.)
 fn deaths() -> impl Iterator<Item = Death> {
     let completion = Death { point: Point::EventReceived, time: COMPLETION };
-    Point::ALL.into_iter().map(|point| Death { point, time: 1 }).chain([completion])
+    let all = Point::ALL.into_iter();
+    let last = Point::ALL.iter().position(|point| *point == Point::Settled).expect("a point of payments");
+    all.take(last + 1).map(|point| Death { point, time: 1 }).chain([completion])
 }
 
 fn press() -> Press {

@@ -1,0 +1,203 @@
+//! A whole installation with everybody around it: a Stripe and a host application that outlive it, a
+//! front with an address that stays, one server or two, and a database.
+
+use crate::database::Database;
+use crate::front::Front;
+use crate::host::Host;
+use crate::program;
+use crate::server::{QUIET, SECRET, Server};
+use crate::site::Combination;
+use crate::stripe::{SECRET_KEY, Stripe, WEBHOOK_SECRET};
+use crate::wait::until;
+use sekali_test_support::redis::{EmptyRedis, empty};
+use std::process::{Command, Output};
+use std::time::Duration;
+
+/// How long what runs in the background may take on a laden machine.
+pub const SOON: Duration = Duration::from_secs(60);
+
+/// An installation and its surroundings. Fields go in this order: servers before what they stand on.
+pub struct Stage {
+    /// Those that run.
+    pub servers: Vec<Server>,
+    /// What browsers and webhooks come to.
+    pub front: Front,
+    /// Who takes the money.
+    pub stripe: Stripe,
+    /// Who is told.
+    pub host: Host,
+    /// The database.
+    pub database: Database,
+    redis: Option<EmptyRedis>,
+    tuning: Vec<(String, String)>,
+}
+
+/// Whether Stripe's events reach the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Webhooks<'u> {
+    /// They do, as long as a server runs.
+    On,
+    /// They never do.
+    Off,
+    /// They go to another address.
+    To(&'u str),
+}
+
+impl Stage {
+    /// Sets everything up but the servers.
+    pub async fn empty(combination: Combination, webhooks: Webhooks<'_>, tuning: &[(&str, &str)]) -> Self {
+        let front = Front::open().await;
+        let url = format!("{}/webhooks/stripe", front.url());
+        let stripe = match webhooks {
+            Webhooks::On => Stripe::start(Some(&url)).await,
+            Webhooks::Off => Stripe::start(None).await,
+            Webhooks::To(url) => Stripe::start(Some(url)).await,
+        };
+        Self {
+            servers: Vec::new(),
+            front,
+            stripe,
+            host: Host::open().await,
+            database: combination.database(),
+            redis: combination.has_redis().then(empty),
+            tuning: tuning.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        }
+    }
+
+    /// The same with a host application of the test's own.
+    #[must_use]
+    pub fn telling(self, host: Host) -> Self {
+        Self { host, ..self }
+    }
+
+    /// Sets everything up, the servers too, with consultations 1 to `last`, each of the patient with its number.
+    pub async fn set(
+        combination: Combination,
+        webhooks: Webhooks<'_>,
+        last: i64,
+        tuning: &[(&str, &str)],
+    ) -> Self {
+        let mut stage = Self::empty(combination, webhooks, tuning).await;
+        stage.serve(combination.servers()).await;
+        stage.database.seed(last, |id| id).await;
+        stage
+    }
+
+    /// Starts so many servers; the front leads to all of them from then on.
+    pub async fn serve(&mut self, servers: usize) {
+        for _ in 0..servers {
+            self.serve_with(program::serve(), &[]).await;
+        }
+    }
+
+    /// Starts one of another program, or with other settings.
+    pub async fn serve_with(&mut self, program: Command, more: &[(&str, &str)]) {
+        let server = Server::start(program, &self.settings(more)).await;
+        self.servers.push(server);
+        self.front.lead_to(self.servers.iter().map(|server| server.address));
+    }
+
+    /// Kills the servers (`kill -9`); nobody is behind the front any more.
+    pub fn kill_servers(&mut self) {
+        self.front.lead_to([]);
+        self.servers.clear();
+    }
+
+    /// Ends the leases of workers that are dead. They end by themselves, after 30 to 120 s; where that is not
+    /// what a test is about, it need not wait.
+    pub async fn end_leases(&self) {
+        let sql = "UPDATE gateway_events SET leased_until = NULL WHERE leased_until IS NOT NULL;
+             UPDATE outbox SET leased_until = NULL WHERE leased_until IS NOT NULL;
+             DELETE FROM leases";
+        self.database.execute(sql).await;
+    }
+
+    /// Kills the servers, and starts as many.
+    pub async fn restart(&mut self) {
+        let servers = self.servers.len();
+        self.kill_servers();
+        self.serve(servers).await;
+    }
+
+    fn settings(&self, more: &[(&str, &str)]) -> Vec<(String, String)> {
+        let (public, base, database) = (self.front.url(), self.stripe.base(), self.database.url());
+        let mut all: Vec<(String, String)> = [
+            ("SEKALI_LISTEN", "127.0.0.1:0"),
+            ("SEKALI_PUBLIC_URL", &public),
+            ("SEKALI_AUTO_MIGRATE", "1"),
+            ("SEKALI_JWT_SECRET", SECRET),
+            ("STRIPE_API_BASE", &base),
+            ("STRIPE_SECRET_KEY", SECRET_KEY),
+            ("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET),
+            ("SEKALI_RATE_LIMIT", "0"),
+            ("SEKALI_LOG", QUIET),
+            ("DATABASE_URL", &database),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+        all.extend(self.host.settings().map(|(name, value)| (name.to_owned(), value)));
+        all.extend(self.redis.iter().map(|redis| ("REDIS_URL".to_owned(), redis.url.clone())));
+        // The last one counts.
+        all.extend(self.tuning.iter().cloned());
+        all.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        all
+    }
+
+    /// A command of Sekali's with the same settings.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(program::sekali());
+        command.args(arguments).env_clear().envs(self.settings(&[]));
+        command.output().unwrap_or_else(|error| panic!("sekali {arguments:?} cannot be run: {error}"))
+    }
+
+    /// Waits until nothing is under way: no event in the inbox is due, no refund is awaited or due,
+    /// no cancellation is asked for, and the host has been told of every transition.
+    pub async fn rests(&self) {
+        self.rests_within(SOON).await;
+    }
+
+    /// The same with another deadline.
+    pub async fn rests_within(&self, deadline: Duration) {
+        let busy = "SELECT (SELECT count(*) FROM gateway_events WHERE due_at IS NOT NULL)
+             + (SELECT count(*) FROM refunds WHERE state IN ('requested', 'pending'))
+             + (SELECT count(*) FROM payments WHERE status = 'processing' AND cancel_requested_at IS NOT NULL)
+             + (SELECT count(*) FROM captures WHERE disposition <> 'settled' AND refunding_minor < amount_minor)
+             + (SELECT count(*) FROM outbox WHERE delivered_seq < last_seq)";
+        until("nothing is under way any more", deadline, async || {
+            (self.database.number(busy).await == 0).then_some(())
+        })
+        .await;
+    }
+
+    /// Checks what must hold when nothing is under way: `sekali verify` and `sekali reconcile --since` find
+    /// nothing, no case is open, and the host knows each payment's story, in order.
+    pub async fn is_in_order(&self, when: &str) {
+        let verify = self.run(&["verify"]);
+        assert!(verify.status.success(), "{when}: {}", String::from_utf8_lossy(&verify.stdout));
+        let compared = self.run(&["reconcile", "--since", "2h"]);
+        let said = || (String::from_utf8_lossy(&compared.stdout), String::from_utf8_lossy(&compared.stderr));
+        assert!(compared.status.success(), "{when}: {:?}", said());
+        let open = "SELECT count(*) FROM cases WHERE closed_at IS NULL";
+        assert_eq!(self.database.number(open).await, 0, "{when}: cases are open");
+        assert_eq!(self.host.stories(), self.database.announced().await, "{when}: told, and to be told");
+    }
+
+    /// Waits until a query's number is this.
+    pub async fn comes_to(&self, sql: &str, number: i64) {
+        let mut last = 0;
+        let begun = tokio::time::Instant::now();
+        while begun.elapsed() < SOON {
+            last = self.database.number(sql).await;
+            if last == number {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("{sql}: {last}, and not {number}, after {SOON:?}; {}", self.said());
+    }
+
+    /// What the servers have said.
+    pub fn said(&self) -> String {
+        self.servers.iter().map(Server::said).collect::<Vec<_>>().join("\n")
+    }
+}
