@@ -11,15 +11,12 @@ async fn submitted() -> (Site, Opened) {
     let site = Site::with(Backend::SqliteMemory, &more).await;
     site.consultation(5, 1, "50.00", "USD").await;
     let pressed = press(&site, "k").send().await;
-    let payment = pressed.json()["data"]["payment_id"].as_i64().unwrap();
-    let page = site.process(&way(&pressed)).await;
-    let session = page.rsplit('/').next().unwrap().to_owned();
-    let opened = Opened { payment, way: way(&pressed), page, session };
+    let opened = Opened::of(&pressed, site.process(&way(&pressed)).await);
     let account = json!({ "bank_account": "000123456789" });
     let answer = site.at_stripe(&format!("sessions/{}/pay", opened.session), account).await;
     assert_eq!(answer["outcome"], "processing");
     eventually("it is submitted", async || {
-        site.record_of(payment).await.last().is_some_and(|kind| kind == "submitted")
+        site.record_of(opened.payment).await.last().is_some_and(|kind| kind == "submitted")
     })
     .await;
     (site, opened)
@@ -49,7 +46,7 @@ async fn while_the_bank_works_nobody_pays_twice() {
     let old = visit(&opened.way).await;
     let callback = format!("/payment/{}/callback", opened.payment);
     assert_eq!((old.status, old.header("location")), (303, Some(callback.as_str())));
-    let page = visit(&opened.callback()).await;
+    let page = opened.come_back().await;
     assert!(page.text().contains("Pembayaran sedang dikonfirmasi"), "{}", page.text());
     let path = format!("/api/v1/payments/{}/cancel", opened.payment);
     let refused = site.post(&path).bearer(&site.patient(1)).header("Accept-Language", "en").send().await;
@@ -59,7 +56,7 @@ async fn while_the_bank_works_nobody_pays_twice() {
     bank_answers(&site, &opened, "succeeded").await;
     site.until_status(opened.payment, "completed").await;
     assert_eq!(site.payment(1, opened.payment).await["invoice"]["status"], "paid");
-    assert!(visit(&opened.callback()).await.text().contains("Pembayaran berhasil"));
+    assert!(opened.come_back().await.text().contains("Pembayaran berhasil"));
     assert_eq!(site.count("captures").await, 1);
 }
 
@@ -72,7 +69,7 @@ async fn a_bank_that_does_not_pay() {
     assert_eq!(read["invoice"]["status"], "void");
     let data = press(&site, "k").send().await.duplicate_of(opened.payment, "failed");
     assert_eq!(data.get("checkout_url"), None);
-    assert!(visit(&opened.callback()).await.text().contains("Pembayaran ini tidak dilanjutkan"));
+    assert!(opened.come_back().await.text().contains("Pembayaran ini tidak dilanjutkan"));
     let path = format!("/api/v1/payments/{}/timeline", opened.payment);
     let story = site.get(&path).bearer(&site.patient(1)).header("Accept-Language", "en").send().await.json();
     let told: Vec<&Value> = story["data"].as_array().unwrap().iter().map(|moment| &moment["text"]).collect();

@@ -11,9 +11,9 @@ async fn cases(site: &Site, query: &str) -> Vec<Value> {
 }
 
 /// Cancelled, and then paid all the same; Stripe's name of the money.
-async fn paid_after_the_end(site: &Site) -> (Opened, String) {
-    site.pesos(5, 1).await;
-    let old = site.opened(1, 5, "k").await;
+async fn paid_after_the_end(site: &Site, consultation: i64) -> (Opened, String) {
+    site.pesos(consultation, 1).await;
+    let old = site.opened(1, consultation, &format!("key-{consultation}")).await;
     let path = format!("/api/v1/payments/{}/cancel", old.payment);
     assert_eq!(site.post(&path).bearer(&site.patient(1)).send().await.status, 200);
     let order = json!({ "card": GOOD, "force": true });
@@ -23,8 +23,10 @@ async fn paid_after_the_end(site: &Site) -> (Opened, String) {
 
 #[tokio::test]
 async fn money_that_was_not_awaited_goes_back_once_and_the_operator_is_told() {
-    let site = Site::with(Backend::SqliteMemory, &[("SEKALI_RECONCILE_INTERVAL", "1")]).await;
-    let (old, intent) = paid_after_the_end(&site).await;
+    let site =
+        Site::with(Backend::SqliteMemory, &[("SEKALI_RATE_LIMIT", "0"), ("SEKALI_RECONCILE_INTERVAL", "1")])
+            .await;
+    let (old, intent) = paid_after_the_end(&site, 5).await;
     eventually("the case is closed", async || {
         cases(&site, "?state=all").await.iter().any(|case| !case["closed_at"].is_null())
     })
@@ -50,19 +52,49 @@ async fn money_that_was_not_awaited_goes_back_once_and_the_operator_is_told() {
     site.completed_again(5).await;
 }
 
+async fn capped(cap: &str) -> Site {
+    let more =
+        [("SEKALI_RATE_LIMIT", "0"), ("SEKALI_RECONCILE_INTERVAL", "1"), ("SEKALI_AUTOMATIC_REFUNDS", cap)];
+    Site::with(Backend::SqliteMemory, &more).await
+}
+
 #[tokio::test]
-async fn without_automatic_refunds_it_is_only_shown() {
-    let more = [("SEKALI_RECONCILE_INTERVAL", "1"), ("SEKALI_AUTOMATIC_REFUNDS", "0")];
-    let site = Site::with(Backend::SqliteMemory, &more).await;
-    let (old, intent) = paid_after_the_end(&site).await;
-    eventually("it is shown", async || {
-        site.get("/metrics").send().await.text().contains("sekali_open_cases 1")
+async fn above_the_cap_it_waits_for_the_operator() {
+    let site = capped("1").await;
+    let (first, _) = paid_after_the_end(&site, 5).await;
+    let (second, _) = paid_after_the_end(&site, 6).await;
+    eventually("the cap is a case as well", async || {
+        cases(&site, "").await.iter().any(|case| case["kind"] == "refund_cap")
     })
     .await;
     let open = cases(&site, "").await;
-    let surplus = open.iter().find(|case| case["kind"] == "surplus").unwrap();
-    assert_eq!((&surplus["object"], &surplus["closed_at"]), (&json!(intent), &Value::Null));
-    assert_eq!(surplus["payment_id"], old.payment);
+    let waits: Vec<_> = open.iter().filter(|case| case["kind"] == "surplus").collect();
+    assert_eq!(waits.len(), 1, "one of the two is back: {open:?}");
+    assert!([json!(first.payment), json!(second.payment)].contains(&waits[0]["payment_id"]));
+    assert_eq!(site.stripe_totals().await["refunds"], json!({ "succeeded": 1 }));
+    eventually("the metric says so", async || {
+        site.get("/metrics").send().await.text().contains("sekali_open_cases 2")
+    })
+    .await;
+    // When the hour is over it goes on.
+    site.clock.advance(std::time::Duration::from_secs(3601));
+    eventually("the other one is back, too", async || {
+        site.stripe_totals().await["refunds"] == json!({ "succeeded": 2 })
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn where_nothing_is_given_back_by_itself_it_is_only_shown() {
+    let site = capped("0").await;
+    let (old, intent) = paid_after_the_end(&site, 5).await;
+    eventually("it is a case", async || cases(&site, "").await.len() == 1).await;
+    let open = cases(&site, "").await;
+    assert_eq!((&open[0]["kind"], &open[0]["object"]), (&json!("surplus"), &json!(intent)));
+    assert_eq!((&open[0]["payment_id"], &open[0]["closed_at"]), (&json!(old.payment), &Value::Null));
+    // Passes go on meanwhile: another payment is settled by one.
+    site.silence_webhooks().await;
+    site.completed(1, 6, GOOD).await;
     assert_eq!(site.stripe_totals().await["refunds"], json!({}));
 }
 

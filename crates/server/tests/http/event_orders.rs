@@ -128,11 +128,8 @@ async fn live(site: &Site, life: &Life, consultation: i64) -> (i64, Vec<String>)
     let body = crate::support::body(consultation, "50.00");
     let key = format!("key-{consultation}");
     let pressed = site.pay(1).header("X-Idempotency-Key", &key).json(body).send().await;
-    let payment = pressed.json()["data"]["payment_id"].as_i64().unwrap();
-    let way = crate::support::stripe::way(&pressed);
-    let page = site.process(&way).await;
-    let session = page.rsplit('/').next().unwrap().to_owned();
-    let opened = Opened { payment, way, page, session };
+    let page = site.process(&crate::support::stripe::way(&pressed)).await;
+    let opened = Opened::of(&pressed, page);
     for step in life.steps {
         take(site, &opened, *step).await;
     }
@@ -142,7 +139,7 @@ async fn live(site: &Site, life: &Life, consultation: i64) -> (i64, Vec<String>)
         let found = recent.iter().find(|event| event["type"] == **kind);
         found.unwrap_or_else(|| panic!("no {kind}")).to_string()
     };
-    (payment, life.events.iter().map(newest).collect())
+    (opened.payment, life.events.iter().map(newest).collect())
 }
 
 async fn take(site: &Site, opened: &Opened, step: Step) {

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 on_every_backend!(without_any_webhook,);
 
 async fn silent(backend: Backend, more: &[(&str, &str)]) -> Site {
-    let mut env = vec![("SEKALI_RECONCILE_INTERVAL", "1")];
+    let mut env = vec![("SEKALI_RECONCILE_INTERVAL", "1"), ("SEKALI_RATE_LIMIT", "0")];
     env.extend_from_slice(more);
     let site = Site::with(backend, &env).await;
     site.silence_webhooks().await;

@@ -1,7 +1,7 @@
 //! What becomes of a refund after it was made, and refunds that were made elsewhere.
 
 use crate::support::stripe::{DECLINED, GOOD};
-use crate::support::{Site, eventually};
+use crate::support::{Backend, Site, eventually};
 use serde_json::{Value, json};
 
 /// Refunds to it are pending for a minute.
@@ -10,6 +10,12 @@ const REFUNDED_LATER: &str = "4000000000007726";
 const BOUNCING: &str = "4000000000005126";
 /// Payments of it are disputed at once.
 const DISPUTED: &str = "4000000000000259";
+
+/// It is asked often, and asks Stripe often.
+async fn polled_site() -> Site {
+    let more = [("SEKALI_RATE_LIMIT", "0"), ("SEKALI_RECONCILE_INTERVAL", "1")];
+    Site::with(Backend::SqliteMemory, &more).await
+}
 
 async fn refunds(site: &Site, payment: i64) -> Vec<Value> {
     let path = format!("/api/v1/payments/{payment}/refunds");
@@ -29,7 +35,7 @@ fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
 
 #[tokio::test]
 async fn a_refund_that_the_bank_works_on() {
-    let site = Site::new().await;
+    let site = polled_site().await;
     let payment = site.completed(1, 5, REFUNDED_LATER).await.payment;
     let made = site.refund(payment, "k", &json!({})).send().await;
     assert_eq!(made.status, 201, "{}", made.text());
@@ -52,7 +58,7 @@ async fn a_refund_that_the_bank_works_on() {
 
 #[tokio::test]
 async fn a_refund_that_comes_back_is_made_once_more_and_shown() {
-    let site = Site::with(crate::support::Backend::SqliteMemory, &[("SEKALI_RECONCILE_INTERVAL", "1")]).await;
+    let site = polled_site().await;
     let payment = site.completed(1, 5, BOUNCING).await.payment;
     let made = site.refund(payment, "k", &json!({})).send().await;
     assert_eq!(made.json()["data"]["payment"]["status"], "refunded", "{}", made.text());
@@ -77,7 +83,7 @@ async fn a_refund_that_comes_back_is_made_once_more_and_shown() {
 
 #[tokio::test]
 async fn refunds_made_in_stripes_dashboard_are_recorded() {
-    let site = Site::new().await;
+    let site = polled_site().await;
     let paid = site.completed(1, 5, GOOD).await;
     let charge = site.charge_of(&paid.session).await;
     site.at_stripe(&format!("charges/{charge}/refund"), json!({ "amount": 100_000 })).await;
@@ -98,7 +104,7 @@ async fn refunds_made_in_stripes_dashboard_are_recorded() {
 /// Stripe refuses while a dispute is open; the same key gets the same answer.
 #[tokio::test]
 async fn a_dispute_is_shown_and_what_stripe_refuses_is_said() {
-    let site = Site::new().await;
+    let site = polled_site().await;
     let paid = site.completed(1, 5, DISPUTED).await;
     let dispute = async || site.payment(1, paid.payment).await["payment"]["dispute"].clone();
     eventually("the dispute is shown", async || dispute().await == "needs_response").await;
@@ -121,7 +127,7 @@ async fn a_dispute_is_shown_and_what_stripe_refuses_is_said() {
 /// Nobody knows yet: 202, and the same key again finds out no less.
 #[tokio::test]
 async fn while_stripe_does_not_answer_it_is_only_asked_for() {
-    let site = Site::with(crate::support::Backend::SqliteMemory, &[("SEKALI_RECONCILE_INTERVAL", "1")]).await;
+    let site = polled_site().await;
     let payment = site.completed(1, 5, GOOD).await.payment;
     let fault = json!({ "kind": "server_error", "method": "POST", "path": "/v1/refunds" });
     let fault = site.at_stripe("faults", fault).await["id"].as_str().unwrap().to_owned();
@@ -139,7 +145,7 @@ async fn while_stripe_does_not_answer_it_is_only_asked_for() {
 
 #[tokio::test]
 async fn a_declined_card_and_then_a_good_one_on_the_same_page() {
-    let site = Site::new().await;
+    let site = polled_site().await;
     site.pesos(5, 1).await;
     let opened = site.opened(1, 5, "k").await;
     let path = format!("sessions/{}/pay", opened.session);

@@ -17,6 +17,7 @@ async fn timeline(site: &Site, token: &str, payment: i64, language: &str) -> Val
 }
 
 /// Time and words of each moment.
+/// A Redis that is slow for a moment, as on a busy machine, is left out: then the database has answered.
 fn told(timeline: &Value) -> Vec<String> {
     let moments = timeline["data"].as_array().unwrap().iter();
     let line =
@@ -93,6 +94,9 @@ async fn the_whole_story(backend: Backend) {
     let payment = live_it(&site).await;
     let english = timeline(&site, &site.patient(1), payment, "en-GB,en;q=0.9").await;
     assert_eq!(told(&english), ENGLISH);
+    if !backend.has_redis() {
+        assert_eq!(english["data"][1]["text"], ENGLISH[1][9..]);
+    }
     assert_eq!(told(&timeline(&site, &site.patient(1), payment, "id").await), INDONESIAN);
     assert_eq!((&english["payment_id"], &english["zone"]), (&json!(payment), &json!("UTC")));
     assert_eq!(english["next_after"], Value::Null);
@@ -131,7 +135,7 @@ async fn who_did_it(site: &Site, payment: i64) {
 
 #[tokio::test]
 async fn many_presses_within_a_second_are_one_moment() {
-    let site = Site::new().await;
+    let site = Site::with(Backend::SqliteMemory, &[("SEKALI_RATE_LIMIT", "0")]).await;
     site.pesos(5, 1).await;
     let (payment, _) = site.paid_for(1, 5, "k").await;
     for _ in 0..9 {
@@ -154,7 +158,7 @@ async fn page_by_page() {
     let more = format!(
         "INSERT INTO payment_events (payment_id, seq, at_micros, kind, data, prev_hash, hash)
          WITH RECURSIVE numbers (n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM numbers WHERE n < 1001)
-         SELECT {payment}, n, 9000000000000000, 'of_next_year', '{{}}', format('%064d', 0), format('%064d', 0) FROM numbers"
+         SELECT {payment}, n, 1705314600000000 + n, 'of_next_year', '{{}}', format('%064d', 0), format('%064d', 0) FROM numbers"
     );
     site.database.execute(&more).await.unwrap();
     let page = async |query: &str| {

@@ -18,12 +18,29 @@ pub struct Opened {
     pub page: String,
     /// Stripe's name of the session.
     pub session: String,
+    /// The cookie of the 201, as the payer's browser sends it.
+    pub cookie: String,
 }
 
 impl Opened {
+    /// By the answer 201, and Stripe's page.
+    pub fn of(first: &Answer, page: String) -> Self {
+        let payment = first.json()["data"]["payment_id"].as_i64().unwrap();
+        let session = split(&page).1.rsplit('/').next().unwrap().to_owned();
+        let cookie = first.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+        Self { payment, way: way(first), page, session, cookie }
+    }
+
     /// The callback with the capability that the process page's address carries.
     pub fn callback(&self) -> String {
         self.way.replace("/process?", "/callback?")
+    }
+
+    /// The page that the payer comes back to, in the browser of the press.
+    pub async fn come_back(&self) -> Answer {
+        let (address, _) = split(&self.way);
+        let path = format!("/payment/{}/callback", self.payment);
+        Request::new(address, "GET", &path).header("Cookie", &self.cookie).send().await
     }
 }
 
@@ -72,11 +89,9 @@ impl Site {
 
     /// A press, and on to Stripe's page; the consultation stands already.
     pub async fn opened(&self, user: i64, consultation: i64, key: &str) -> Opened {
-        let (payment, first) = self.paid_for(user, consultation, key).await;
-        let way = way(&first);
-        let page = self.process(&way).await;
-        let session = split(&page).1.rsplit('/').next().unwrap().to_owned();
-        Opened { payment, way, page, session }
+        let (_, first) = self.paid_for(user, consultation, key).await;
+        let page = self.process(&way(&first)).await;
+        Opened::of(&first, page)
     }
 
     /// A consultation of 5000 pesos that its patient has paid with this card.
