@@ -1,6 +1,6 @@
 //! `kill -9` at random moments, a hundred times, while people press, pay, pay again through sessions that were
-//! ended, come back, give up, and operators refund. Afterwards nobody has paid for a consultation twice,
-//! nobody is stuck, and the host knows everything.
+//! ended, come back, give up, operators refund, and answers of Stripe's get lost. Afterwards nobody has paid
+//! for a consultation twice, nobody is stuck, and the host knows everything.
 #![allow(clippy::expect_used, clippy::panic, reason = "a test whose set-up fails has failed")]
 #![allow(clippy::print_stdout, reason = "each test prints what it counted")]
 
@@ -12,6 +12,7 @@ use sekali_harness::seed::Seeded;
 use sekali_harness::site::Combination;
 use sekali_harness::stage::{SOON, Stage, Webhooks};
 use sekali_harness::stripe::pay;
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -138,6 +139,11 @@ impl Lane {
     }
 }
 
+/// What goes wrong at Stripe now and then, for as many requests as follow.
+const FAULTS: [&str; 5] =
+    ["answer_lost", "request_lost", "connection_reset", "server_error", "server_error_after_work"];
+const STRUCK: u32 = 4;
+
 /// Kills one server after the other, each some time after it has begun to work.
 async fn kill_again_and_again(stage: &mut Stage, world: &World, servers: usize) -> u32 {
     let (mut random, begun, mut rounds) = (Seeded::new(SEED), Instant::now(), 0);
@@ -149,6 +155,11 @@ async fn kill_again_and_again(stage: &mut Stage, world: &World, servers: usize) 
         stage.front.lead_to(stage.servers.iter().map(|server| server.address));
         stage.serve(1).await;
         rounds += 1;
+        if rounds % 3 == 0 {
+            let kind = FAULTS[usize::try_from(random.below(FAULTS.len() as u64)).unwrap_or(0)];
+            let fault = json!({ "kind": kind, "times": STRUCK, "method": "POST", "path": "/v1/" });
+            stage.stripe.fail(&fault).await;
+        }
         world.passed.fetch_add(STEP, Ordering::SeqCst);
     }
     rounds
@@ -174,12 +185,14 @@ async fn chaos(combination: Combination) {
     world.over.store(true, Ordering::SeqCst);
     sekali_harness::wait::all(lanes).await;
     let killed = begun.elapsed();
+    let struck = stage.stripe.end_faults().await;
     stage.restart().await;
     stage.end_leases().await;
     everybody_pays(&stage).await;
     let books = check(&stage).await;
     println!(
-        "{combination:?}, seed {SEED:#x}: {rounds} kills in {killed:.1?} under {} requests; {books}; in order after {:.1?}",
+        "{combination:?}, seed {SEED:#x}: {rounds} kills in {killed:.1?} and {struck} answers of Stripe's lost or \
+         wrong under {} requests; {books}; in order after {:.1?}",
         world.done.load(Ordering::SeqCst),
         begun.elapsed()
     );

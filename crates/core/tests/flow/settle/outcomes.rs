@@ -274,3 +274,17 @@ async fn a_payment_is_settled_by_its_number() {
     assert_eq!(settle.settle_payment(receipt.payment.id, &callback()).await, Ok(Some(paid)));
     assert_eq!(stage.stripe.asked().len(), 1, "a session that is over is not asked about again");
 }
+
+/// Whoever settles in between is seen then; the other way round, the patient would be shown the payment as
+/// it was before, and told that nothing was charged.
+#[tokio::test]
+async fn a_payment_is_read_after_its_session() {
+    let stage = Stage::set().await;
+    let (receipt, session) = stage.at_stripe("k").await;
+    stage.stripe.pay(&session);
+    settled(&stage, &session).await;
+    stage.journal.clear();
+    let shown = stage.settle().settle_payment(receipt.payment.id, &callback()).await.unwrap().unwrap();
+    assert_eq!(shown.payment.status, Status::Completed);
+    assert_eq!(stage.journal.names(), ["latest_session", "payment"]);
+}
