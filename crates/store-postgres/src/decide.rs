@@ -17,8 +17,13 @@ pub(crate) async fn decide(
     judge: &Judge,
 ) -> Result<Option<Decided>, StoreError> {
     let tx = connection.begin().await?;
-    tx.send(&sql::LOCK_CONSULTATION_OF_PAYMENT, &[&payment.0]).await?;
-    tx.send(&sql::LOCK_PAYMENT, &[&payment.0]).await?;
+    // A payment that commits only after this was asked is not there yet: nothing would be locked, and a
+    // later statement would still find it.
+    for lock in [&sql::LOCK_CONSULTATION_OF_PAYMENT, &sql::LOCK_PAYMENT] {
+        if tx.send(lock, &[&payment.0]).await?.is_empty() {
+            return Ok(None);
+        }
+    }
     // Read by statements that begin only now: one that had waited for a lock could still see what was
     // there before.
     let Some(before) = file::read(&tx, payment).await? else { return Ok(None) };

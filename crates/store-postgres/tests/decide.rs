@@ -17,6 +17,7 @@ use sekali_core::domain::{
 use sekali_core::ports::{ConsultationStore, CreateOutcome, FileStore, Judge, PaymentStore, StoreError};
 use sekali_store_postgres::{Options, PostgresStore};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_postgres::NoTls;
@@ -96,6 +97,41 @@ async fn a_payment_that_is_not_there_is_none() {
     let (_database, store) = migrated().await;
     assert_eq!(store.decide(PaymentId(7), intends(uuid())).await.unwrap(), None);
     assert_eq!(store.file(PaymentId(7)).await.unwrap(), None);
+}
+
+/// Ids can be guessed: a payment that commits between the statements of a decision was not locked by it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_that_appears_during_a_decision_is_never_decided_on_without_its_locks() {
+    const PAYMENTS: i64 = 300;
+    let (database, store) = migrated().await;
+    insert_consultations(&database, 1, PAYMENTS);
+    let next = Arc::new(AtomicI64::new(1));
+    let guessers: Vec<_> = (0..6)
+        .map(|_| {
+            let (store, next) = (store.clone(), next.clone());
+            tokio::spawn(async move {
+                loop {
+                    let id = next.load(Ordering::Relaxed);
+                    if id > PAYMENTS {
+                        return;
+                    }
+                    store.decide(PaymentId(id), intends(uuid())).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for id in 1..=PAYMENTS {
+        next.store(id, Ordering::Relaxed);
+        assert_eq!(pay(&store, id).await, PaymentId(id));
+        while store.file(PaymentId(id)).await.unwrap().unwrap().sessions.is_empty() {
+            tokio::task::yield_now().await;
+        }
+    }
+    next.store(PAYMENTS + 1, Ordering::Relaxed);
+    for guesser in guessers {
+        guesser.await.unwrap();
+    }
+    assert_eq!(text(&store, "SELECT count(*) FROM checkout_sessions").await, PAYMENTS.to_string());
 }
 
 /// The judge is asked only when the consultation is free, and then sees what was done meanwhile.
