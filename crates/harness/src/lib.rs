@@ -10,6 +10,9 @@
 //! cargo nextest run -p sekali-harness
 //! ```
 //!
+//! A test that is played many times is a [`campaign`]: a share of it is played by default, the whole by
+//! `./dev evidence`, which writes down what it has shown.
+//!
 //! `SEKALI_BIN` and `SEKALI_FAILPOINTS_BIN` name other programs than those. PostgreSQL and Redis are
 //! found, or started, as [`sekali_test_support`] says.
 #![allow(clippy::expect_used, clippy::panic, reason = "a test whose set-up fails has failed")]
@@ -17,7 +20,9 @@
 #![allow(clippy::print_stdout, reason = "each test prints what it counted")]
 
 pub mod actor;
+pub mod campaign;
 pub mod database;
+pub mod evidence;
 pub mod front;
 pub mod gateway;
 pub mod host;
