@@ -7,6 +7,8 @@ use crate::ports::{AuditStore, StoreError, Table};
 /// One question to the database.
 #[derive(Clone, Copy, Debug)]
 pub struct Check {
+    /// Which of the promised invariants it is part of: `I1` to `I11` (docs/guarantee.md).
+    pub part_of: &'static str,
     /// What must hold, as one sentence.
     pub invariant: &'static str,
     /// Brings the rows that break it.
@@ -32,29 +34,34 @@ impl Finding {
 /// Every check, in the order in which they are shown. The first is the contract's own (part 8).
 pub const CHECKS: &[Check] = &[
     Check {
+        part_of: "I1",
         invariant: "a consultation has at most one active payment of its patient",
         sql: "SELECT consultation_id, user_id, COUNT(*) AS payment_count FROM payments
  WHERE status IN ('pending', 'processing', 'completed')
  GROUP BY consultation_id, user_id HAVING COUNT(*) > 1",
     },
     Check {
+        part_of: "I1",
         invariant: "a consultation has at most one active payment, whoever pays",
         sql: "SELECT consultation_id, COUNT(*) AS payment_count FROM payments
  WHERE status IN ('pending', 'processing', 'completed')
  GROUP BY consultation_id HAVING COUNT(*) > 1",
     },
     Check {
+        part_of: "I3",
         invariant: "every payment has exactly one invoice",
         sql: "SELECT p.id AS payment_id, COUNT(i.id) AS invoices FROM payments p
  LEFT JOIN invoices i ON i.payment_id = p.id GROUP BY p.id HAVING COUNT(i.id) <> 1",
     },
     Check {
+        part_of: "I3",
         invariant: "an invoice has its payment's amount and currency",
         sql: "SELECT p.id AS payment_id, p.amount_minor, i.amount_minor AS invoiced, p.currency, i.currency AS invoice_currency
  FROM payments p JOIN invoices i ON i.payment_id = p.id
  WHERE i.amount_minor <> p.amount_minor OR i.currency <> p.currency",
     },
     Check {
+        part_of: "I3",
         invariant: "an invoice's status follows its payment's",
         sql: "SELECT p.id AS payment_id, p.status, i.status AS invoice_status
  FROM payments p JOIN invoices i ON i.payment_id = p.id
@@ -62,6 +69,7 @@ pub const CHECKS: &[Check] = &[
    WHEN 'completed' THEN 'paid' WHEN 'refunded' THEN 'refunded' ELSE 'void' END",
     },
     Check {
+        part_of: "I3",
         invariant: "a tax is its rate of the payment, rounded half up",
         sql: "SELECT t.id AS tax_id, t.payment_id, t.tax_type, t.tax_rate_ppm, t.tax_amount_minor, p.amount_minor
  FROM tax_records t JOIN payments p ON p.id = t.payment_id
@@ -69,31 +77,46 @@ pub const CHECKS: &[Check] = &[
     OR 2 * (t.tax_amount_minor * 1000000 - p.amount_minor * t.tax_rate_ppm) <= -1000000",
     },
     Check {
+        part_of: "I3",
         invariant: "a tax is recorded once for a payment",
         sql: "SELECT payment_id, tax_type, COUNT(*) AS records FROM tax_records
  GROUP BY payment_id, tax_type HAVING COUNT(*) > 1",
     },
     Check {
+        part_of: "I7",
         invariant: "an idempotency key belongs to the user whose payment it made",
         sql: "SELECT k.payment_id, k.user_id, p.user_id AS payer FROM idempotency_keys k
  JOIN payments p ON p.id = k.payment_id WHERE p.user_id <> k.user_id",
     },
     Check {
+        part_of: "I5",
         invariant: "a payment was made by at most one key",
         sql: "SELECT payment_id, COUNT(*) AS keys_of_it FROM idempotency_keys GROUP BY payment_id HAVING COUNT(*) > 1",
     },
     Check {
+        part_of: "I2",
         invariant: "a consultation has at most one live Checkout Session",
         sql: "SELECT consultation_id, COUNT(*) AS sessions FROM checkout_sessions
  WHERE state IN ('creating', 'open', 'submitted') GROUP BY consultation_id HAVING COUNT(*) > 1",
     },
     Check {
+        part_of: "I2",
         invariant: "a live Checkout Session belongs to a payment that is being processed",
         sql: "SELECT s.id AS session_id, s.state, s.payment_id, p.status FROM checkout_sessions s
  JOIN payments p ON p.id = s.payment_id
  WHERE s.state IN ('creating', 'open', 'submitted') AND p.status <> 'processing'",
     },
     Check {
+        part_of: "I9",
+        invariant: "a payment that is being processed has a session that tells how it ends, or money that does not match it",
+        sql: "SELECT p.id AS payment_id, p.consultation_id, p.created_at FROM payments p
+ WHERE p.status = 'processing'
+   AND NOT EXISTS (SELECT 1 FROM checkout_sessions s WHERE s.payment_id = p.id
+                   AND s.state IN ('creating', 'open', 'submitted'))
+   AND NOT EXISTS (SELECT 1 FROM captures c WHERE c.payment_id = p.id AND c.disposition = 'mismatch')",
+    },
+    Check {
+        part_of: "I6",
         invariant: "a payment is completed or refunded if and only if exactly one capture settled it",
         sql: "SELECT p.id AS payment_id, p.status, COUNT(c.payment_intent) AS settled FROM payments p
  LEFT JOIN captures c ON c.payment_id = p.id AND c.disposition = 'settled'
@@ -101,12 +124,14 @@ pub const CHECKS: &[Check] = &[
  HAVING COUNT(c.payment_intent) <> CASE WHEN p.status IN ('completed', 'refunded') THEN 1 ELSE 0 END",
     },
     Check {
+        part_of: "I8",
         invariant: "a settled capture has its payment's amount and currency",
         sql: "SELECT c.payment_intent, c.payment_id, c.amount_minor, p.amount_minor AS due, c.currency, p.currency AS currency_due
  FROM captures c JOIN payments p ON p.id = c.payment_id
  WHERE c.disposition = 'settled' AND (c.amount_minor <> p.amount_minor OR c.currency <> p.currency)",
     },
     Check {
+        part_of: "I8",
         invariant: "money that settles no payment is back, or an operator is told of it",
         sql: "SELECT c.payment_intent, c.payment_id, c.disposition, c.amount_minor, c.currency FROM captures c
  WHERE c.disposition <> 'settled'
@@ -116,18 +141,21 @@ pub const CHECKS: &[Check] = &[
                           WHERE r.payment_intent = c.payment_intent AND r.state = 'succeeded')",
     },
     Check {
+        part_of: "I2",
         invariant: "refunds that are requested, under way or done never exceed their capture",
         sql: "SELECT c.payment_intent, c.payment_id, c.amount_minor, SUM(r.amount_minor) AS refunds
  FROM captures c JOIN refunds r ON r.payment_intent = c.payment_intent AND r.state IN ('requested', 'pending', 'succeeded')
  GROUP BY c.payment_intent, c.payment_id, c.amount_minor HAVING SUM(r.amount_minor) > c.amount_minor",
     },
     Check {
+        part_of: "I2",
         invariant: "a capture knows what its refunds take up",
         sql: "SELECT c.payment_intent, c.refunding_minor FROM captures c
  WHERE c.refunding_minor <> (SELECT coalesce(SUM(r.amount_minor), 0) FROM refunds r
    WHERE r.payment_intent = c.payment_intent AND r.state IN ('requested', 'pending', 'succeeded'))",
     },
     Check {
+        part_of: "I2",
         invariant: "what of a payment is refunded is what refunds of its money came to",
         sql: "SELECT p.id AS payment_id, p.refunded_minor FROM payments p
  WHERE p.refunded_minor <> (SELECT coalesce(SUM(r.amount_minor), 0) FROM refunds r
@@ -135,6 +163,7 @@ pub const CHECKS: &[Check] = &[
    WHERE r.payment_id = p.id AND r.state = 'succeeded')",
     },
     Check {
+        part_of: "I3",
         invariant: "a refunded tax is its rate of what is refunded, rounded half up",
         sql: "SELECT t.id AS tax_id, t.payment_id, t.tax_refunded_minor, p.refunded_minor
  FROM tax_records t JOIN payments p ON p.id = t.payment_id
@@ -142,6 +171,7 @@ pub const CHECKS: &[Check] = &[
     OR 2 * (t.tax_refunded_minor * 1000000 - p.refunded_minor * t.tax_rate_ppm) <= -1000000",
     },
     Check {
+        part_of: "I6",
         invariant: "a payment is refunded when all of it is back, and is short of that only after a bounce that is shown",
         sql: "SELECT p.id AS payment_id, p.status, p.refunded_minor, p.amount_minor FROM payments p
  WHERE (p.status = 'completed' AND p.refunded_minor = p.amount_minor)
@@ -149,12 +179,14 @@ pub const CHECKS: &[Check] = &[
         AND NOT EXISTS (SELECT 1 FROM cases k WHERE k.payment_id = p.id AND k.kind = 'refund_bounced'))",
     },
     Check {
+        part_of: "I10",
         invariant: "every payment has a record without gaps",
         sql: "SELECT p.id AS payment_id, COUNT(e.seq) AS entries, MAX(e.seq) AS last_entry FROM payments p
  LEFT JOIN payment_events e ON e.payment_id = p.id
  GROUP BY p.id HAVING COUNT(e.seq) = 0 OR COUNT(e.seq) <> MAX(e.seq)",
     },
     Check {
+        part_of: "I10",
         invariant: "the record of a payment that has ended says how",
         sql: "SELECT p.id AS payment_id, p.status FROM payments p
  WHERE p.status IN ('completed', 'refunded', 'failed', 'cancelled', 'expired')
@@ -163,6 +195,7 @@ pub const CHECKS: &[Check] = &[
      OR (e.kind = 'ended' AND p.status IN ('failed', 'cancelled', 'expired'))))",
     },
     Check {
+        part_of: "I11",
         invariant: "the outbox reaches the last entry that the host is to be told of",
         sql: "SELECT e.payment_id, MAX(e.seq) AS announced, MAX(o.last_seq) AS reached FROM payment_events e
  LEFT JOIN outbox o ON o.payment_id = e.payment_id WHERE e.announces IS NOT NULL

@@ -387,13 +387,13 @@ async fn verify_finds_what_is_broken() {
         let table = text(&broken.stdout);
         assert_eq!(broken.status.code(), Some(1), "{table}");
         assert!(
-            table.contains("BROKEN  a consultation has at most one active payment of its patient"),
+            table.contains("BROKEN  I1   a consultation has at most one active payment of its patient"),
             "{table}"
         );
         let rows: Vec<Vec<&str>> =
             table.lines().map(|line| line.split('|').map(str::trim).collect()).collect();
         assert!(rows.contains(&vec!["consultation_id", "user_id", "payment_count"]), "{table}");
         assert!(rows.contains(&vec!["5", "1", "2"]), "{table}");
-        assert!(table.contains("BROKEN  every payment has exactly one invoice"), "{table}");
+        assert!(table.contains("BROKEN  I3   every payment has exactly one invoice"), "{table}");
     }
 }

@@ -93,13 +93,13 @@ fn report(findings: &[Finding], records: &Records) -> String {
     for finding in findings {
         let verdict = if finding.holds() { "ok    " } else { "BROKEN" };
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{verdict}  {}", finding.check.invariant);
+        let _ = writeln!(text, "{verdict}  {:<3}  {}", finding.check.part_of, finding.check.invariant);
         if !finding.holds() {
             text.push_str(&rows(&finding.rows));
         }
     }
     let verdict = if records.broken.is_empty() { "ok    " } else { "BROKEN" };
-    let _ = writeln!(text, "{verdict}  the record of each payment is as it was written, entry by entry");
+    let _ = writeln!(text, "{verdict}  I10  the record of each payment is as it was written, entry by entry");
     for (payment, seq) in records.broken.iter().take(SHOWN) {
         let _ = writeln!(text, "          payment {payment}: entry {seq} does not follow, or was changed");
     }

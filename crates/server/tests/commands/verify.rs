@@ -28,7 +28,7 @@ async fn tampering_is_found(database: Database) {
     }
     let (code, said) = verify(&clinic).await;
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("ok      the record of each payment is as it was written"), "{said}");
+    assert!(said.contains("ok      I10  the record of each payment is as it was written"), "{said}");
     assert!(said.contains("8 entries in the records of 2 payments"), "{said}");
 
     let lie = format!(
@@ -42,7 +42,7 @@ async fn tampering_is_found(database: Database) {
     clinic.database.execute(&gone).await.unwrap();
     let (code, said) = verify(&clinic).await;
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("BROKEN  the record of each payment is as it was written"), "{said}");
+    assert!(said.contains("BROKEN  I10  the record of each payment is as it was written"), "{said}");
     assert!(said.contains(&format!("payment {first}: entry 4 does not follow, or was changed")), "{said}");
     assert!(said.contains(&format!("payment {second}: entry 3 does not follow, or was changed")), "{said}");
 }
@@ -77,4 +77,18 @@ async fn open_cases_are_listed_and_break_nothing() {
         format!("LOOK AT surplus {object} (payment {payment}): 5000.00 PHP came for payment {payment}");
     assert!(said.contains(&line), "{line}: {said}");
     assert_eq!(clinic.status(payment).await, "cancelled");
+}
+
+/// Nothing could ever tell how it ends, and the consultation could not be paid again.
+#[tokio::test]
+async fn a_payment_that_is_stuck_breaks_the_promise_that_one_can_go_on() {
+    let clinic = Clinic::open(Database::sqlite(), &[]).await;
+    let (payment, way) = clinic.press(5).await;
+    clinic.open_session(&way).await;
+    assert_eq!(verify(&clinic).await.0, Some(0));
+    clinic.database.execute("UPDATE checkout_sessions SET state = 'expired'").await.unwrap();
+    let (code, said) = verify(&clinic).await;
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("BROKEN  I9   a payment that is being processed has a session"), "{said}");
+    assert!(said.contains(&format!("          {payment}")), "{said}");
 }
