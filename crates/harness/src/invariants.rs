@@ -2,6 +2,7 @@
 //! was answered. Each check returns what it finds broken.
 
 use crate::answered::{Promises, may_follow};
+use crate::eye::Eye;
 use crate::stage::Stage;
 use crate::violation::Violation;
 use serde_json::Value;
@@ -27,6 +28,16 @@ pub async fn broken(stage: &Stage) -> Vec<Violation> {
     found
 }
 
+/// What holds at any moment, also right after a server has died: an event is not marked as done before it is.
+pub async fn broken_now(eye: &Eye) -> Option<Violation> {
+    let early = "SELECT e.id || ' of ' || e.object FROM gateway_events e
+         JOIN checkout_sessions s ON s.gateway_id = e.object AND s.state IN ('creating', 'open')
+         WHERE e.kind IN ('checkout.session.completed', 'checkout.session.expired')
+           AND e.finished_at IS NOT NULL AND e.error IS NULL LIMIT 1";
+    let event = eye.text(early).await?;
+    Some(Violation::of("an event is finished when it was dealt with", event))
+}
+
 /// `sekali verify` and `sekali reconcile --since` find nothing, no case is open, and the host knows each
 /// payment's story, in order.
 pub async fn in_order(stage: &Stage) -> Vec<Violation> {
@@ -43,7 +54,8 @@ pub async fn in_order(stage: &Stage) -> Vec<Violation> {
     found
 }
 
-fn said_no(output: &Output, invariant: &'static str) -> Option<Violation> {
+/// A command of ours that has found something, or failed.
+pub fn said_no(output: &Output, invariant: &'static str) -> Option<Violation> {
     let text = || {
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         format!("{out}{err}")

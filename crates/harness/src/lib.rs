@@ -23,6 +23,7 @@ pub mod actor;
 pub mod answered;
 pub mod campaign;
 pub mod chaos;
+pub mod crowd;
 pub mod database;
 pub mod evidence;
 pub mod eye;

@@ -11,8 +11,10 @@ use crate::site::Combination;
 use crate::stripe::{SECRET_KEY, Stripe, WEBHOOK_SECRET};
 use crate::violation::none;
 use crate::wait::until;
-use sekali_test_support::redis::{EmptyRedis, empty};
+use sekali_test_support::postgres;
+use sekali_test_support::redis::{EmptyRedis, TestRedis, empty, server};
 use std::process::{Command, Output};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long what runs in the background may take on a laden machine.
@@ -30,8 +32,20 @@ pub struct Stage {
     pub host: Host,
     /// The database.
     pub database: Database,
-    redis: Option<EmptyRedis>,
+    /// A Redis that may be killed and frozen, where one was asked for.
+    pub redis: Option<TestRedis>,
+    /// One that may not.
+    lent: Option<EmptyRedis>,
     tuning: Vec<(String, String)>,
+}
+
+/// What an installation stands on that a test wants to do something to.
+#[derive(Clone, Default)]
+pub struct Surroundings {
+    /// The PostgreSQL server; else the one that all tests share.
+    pub postgres: Option<Arc<postgres::Server>>,
+    /// Whether Redis is one of the test's own.
+    pub own_redis: bool,
 }
 
 /// Whether Stripe's events reach the service.
@@ -48,6 +62,16 @@ pub enum Webhooks<'u> {
 impl Stage {
     /// Sets everything up but the servers.
     pub async fn empty(combination: Combination, webhooks: Webhooks<'_>, tuning: &[(&str, &str)]) -> Self {
+        Self::empty_on(combination, webhooks, tuning, &Surroundings::default()).await
+    }
+
+    /// The same on servers that the test keeps in hand.
+    pub async fn empty_on(
+        combination: Combination,
+        webhooks: Webhooks<'_>,
+        tuning: &[(&str, &str)],
+        surroundings: &Surroundings,
+    ) -> Self {
         let front = Front::open().await;
         let url = format!("{}/webhooks/stripe", front.url());
         let stripe = match webhooks {
@@ -60,8 +84,12 @@ impl Stage {
             front,
             stripe,
             host: Host::open().await,
-            database: combination.database(),
-            redis: combination.has_redis().then(empty),
+            database: match &surroundings.postgres {
+                Some(server) => Database::Postgres(server.database()),
+                None => combination.database(),
+            },
+            redis: (combination.has_redis() && surroundings.own_redis).then(server),
+            lent: (combination.has_redis() && !surroundings.own_redis).then(empty),
             tuning: tuning.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
         }
     }
@@ -114,12 +142,32 @@ impl Stage {
         self.database.execute(sql).await;
     }
 
+    /// Redis' address, if there is one.
+    pub fn redis_url(&self) -> Option<&str> {
+        let own = self.redis.as_ref().map(|redis| redis.url.as_str());
+        own.or(self.lent.as_ref().map(|redis| redis.url.as_str()))
+    }
+
+    /// A connection of the test's own to Redis, if there is one.
+    pub fn redis_connection(&self) -> Option<redis::Connection> {
+        let client = redis::Client::open(self.redis_url()?).expect("an address of Redis");
+        Some(client.get_connection().expect("a Redis that runs"))
+    }
+
+    /// Waits until every server uses Redis again.
+    pub async fn redis_is_used(&self) {
+        for server in &self.servers {
+            until("Redis is used again", SOON, async || {
+                (server.metric("sekali_redis_up").await == 1).then_some(())
+            })
+            .await;
+        }
+    }
+
     /// Ends the locks in Redis, whoever holds them: those of a server that is dead or frozen end by themselves, 5 s
     /// after they were taken.
     pub fn end_locks(&self) {
-        let Some(redis) = &self.redis else { return };
-        let client = redis::Client::open(redis.url.as_str()).expect("an address of Redis");
-        let mut connection = client.get_connection().expect("a Redis that runs");
+        let Some(mut connection) = self.redis_connection() else { return };
         let ended =
             "for _, lock in ipairs(redis.call('KEYS', 'payment:lock:*')) do redis.call('DEL', lock) end";
         redis::cmd("EVAL").arg(ended).arg(0).exec(&mut connection).expect("a script of the test's own");
@@ -149,7 +197,7 @@ impl Stage {
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
         all.extend(self.host.settings().map(|(name, value)| (name.to_owned(), value)));
-        all.extend(self.redis.iter().map(|redis| ("REDIS_URL".to_owned(), redis.url.clone())));
+        all.extend(self.redis_url().map(|url| ("REDIS_URL".to_owned(), url.to_owned())));
         // The last one counts.
         all.extend(self.tuning.iter().cloned());
         all.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));

@@ -92,7 +92,7 @@ impl Lane {
         }
         let (payment, body) = (payment_id(&answer), answer.json());
         self.world.answered.payment(payment, id);
-        if let Some(status) = body["data"]["status"].as_str() {
+        if let Some(status) = body["data"]["status"].as_str().filter(|_| !self.world.cache_may_be_old) {
             self.world.answered.status(payment, status, asked);
         }
         let Some(checkout) = body["data"]["checkout_url"].as_str() else { return Ok(()) };

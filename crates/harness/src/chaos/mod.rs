@@ -3,23 +3,28 @@
 //! Afterwards nobody has paid for a consultation twice, nobody is stuck, the host knows everything, and
 //! everything that was answered is so.
 
+mod blow;
 mod landing;
 mod lane;
 mod post;
+mod run;
 mod world;
 
+pub use blow::*;
+
 pub use landing::Landed;
+pub use run::run;
 pub use world::{Asking, STEP, WINDOW, World};
 
 use crate::eye::Eye;
 use crate::gateway::session_of;
 use crate::http::{Connection, Request, path_of};
-use crate::invariants::{broken, promised};
+use crate::invariants::{broken, broken_now, promised};
 use crate::press::Press;
 use crate::program::Program;
 use crate::seed::Seeded;
 use crate::site::Combination;
-use crate::stage::{Stage, Webhooks};
+use crate::stage::{Stage, Surroundings, Webhooks};
 use crate::stripe::Books;
 use crate::violation::Violation;
 use lane::Lane;
@@ -38,6 +43,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 const FAULTS: [&str; 5] =
     ["answer_lost", "request_lost", "connection_reset", "server_error", "server_error_after_work"];
 const STRUCK: u32 = 4;
+/// Where: at whatever is asked for next, or at what is asked for seldom.
+const STRUCK_AT: [&str; 2] = ["/v1/", "/v1/refunds"];
 /// Something goes wrong at Stripe at every so-manieth blow.
 const STRIKES_EVERY: u64 = 3;
 
@@ -56,6 +63,8 @@ pub struct Plan {
     /// Whether locks and leases of the dead last as long as they do, and the reconciler comes as seldom as it
     /// does. Otherwise nobody waits for them.
     pub real_expiries: bool,
+    /// What it stands on.
+    pub surroundings: Surroundings,
 }
 
 /// An installation under load.
@@ -70,6 +79,8 @@ pub struct Scene {
     pub eye: Eye,
     /// Where they have landed.
     pub landed: Landed,
+    /// What was found broken on the way.
+    found: Vec<Violation>,
     /// How long each server took from its start until it listened.
     starts: Vec<Duration>,
     program: Program,
@@ -104,8 +115,13 @@ impl Scene {
             tuning.push(("SEKALI_RECONCILE_INTERVAL", "1"));
         }
         let post = Post::open(plan.seed).await;
-        let mut stage = Stage::empty(plan.combination, Webhooks::To(&post.url), &tuning).await;
-        let world = Arc::new(World::new(stage.stripe.address(), LANES * plan.combination.servers()));
+        let mut stage =
+            Stage::empty_on(plan.combination, Webhooks::To(&post.url), &tuning, &plan.surroundings).await;
+        let world = Arc::new(World::new(
+            stage.stripe.address(),
+            LANES * plan.combination.servers(),
+            plan.surroundings.own_redis,
+        ));
         post.lead_into(&world);
         for _ in 0..plan.combination.servers() {
             stage.serve_with(plan.program.serve(), &plan.program.settings()).await;
@@ -119,6 +135,7 @@ impl Scene {
             random: Seeded::new(plan.seed),
             eye,
             landed: Landed::default(),
+            found: Vec::new(),
             starts: Vec::new(),
             program: plan.program,
             patience: plan.patience,
@@ -163,12 +180,19 @@ impl Scene {
         sleep(Duration::from_millis(self.random.below(most))).await;
     }
 
+    /// Notes what a server had come to that is no more, or stands still: it was being asked this.
+    pub async fn look(&mut self, asked: &[Asking]) {
+        self.landed.look(&self.eye, asked).await;
+        self.found.extend(broken_now(&self.eye).await);
+    }
+
     /// The blow of this number was dealt: other people come, and something may go wrong at Stripe.
     pub async fn dealt(&mut self, number: u64) {
         self.world.go_on();
         if number.is_multiple_of(STRIKES_EVERY) {
             let kind = FAULTS[usize::try_from(self.random.below(FAULTS.len() as u64)).unwrap_or(0)];
-            let fault = json!({ "kind": kind, "times": STRUCK, "method": "POST", "path": "/v1/" });
+            let path = STRUCK_AT[usize::try_from(self.random.below(2)).unwrap_or(0)];
+            let fault = json!({ "kind": kind, "times": STRUCK, "method": "POST", "path": path });
             self.stage.stripe.fail(&fault).await;
         }
     }
@@ -186,7 +210,7 @@ impl Scene {
         if !self.real_expiries {
             self.stage.end_leases().await;
         }
-        let mut violations = Vec::new();
+        let mut violations = std::mem::take(&mut self.found);
         violations.extend(self.rests().await);
         violations.extend(self.everybody_pays().await);
         violations.extend(self.rests().await);
@@ -278,23 +302,4 @@ pub async fn play(plan: &Plan, mut blow: impl AsyncFnMut(&mut Scene)) -> Outcome
         scene.dealt(number).await;
     }
     scene.end().await
-}
-
-/// `kill -9` of one of the servers at a random moment, and another one in its place at once.
-pub async fn kill_a_server(scene: &mut Scene) {
-    /// The life of a server, at most, in milliseconds.
-    const LIFE: u64 = 60;
-    let servers = scene.stage.servers.len() as u64;
-    scene.moment(LIFE * servers).await;
-    let victim = usize::try_from(scene.random.below(servers)).unwrap_or(0);
-    let server = scene.stage.servers.remove(victim);
-    let address = server.address;
-    server.signal(nix::sys::signal::Signal::SIGKILL);
-    let asked = scene.world.asked(address);
-    drop(server);
-    scene.stage.front.lead_to(scene.stage.servers.iter().map(|server| server.address));
-    scene.lead_on();
-    scene.landed.look(&scene.eye, &asked).await;
-    scene.end_locks();
-    scene.serve().await;
 }

@@ -40,6 +40,8 @@ pub struct World {
     pub stripe: SocketAddr,
     /// What was answered.
     pub answered: Answered,
+    /// Redis is taken away: what the cache says of a status may be old (docs/guarantee.md, what is not promised).
+    pub cache_may_be_old: bool,
     servers: Mutex<Vec<SocketAddr>>,
     over: AtomicBool,
     done: AtomicU64,
@@ -50,10 +52,11 @@ pub struct World {
 
 impl World {
     /// One of so many lanes, with nobody in it yet.
-    pub fn new(stripe: SocketAddr, lanes: usize) -> Self {
+    pub fn new(stripe: SocketAddr, lanes: usize, cache_may_be_old: bool) -> Self {
         Self {
             stripe,
             answered: Answered::default(),
+            cache_may_be_old,
             servers: Mutex::default(),
             over: AtomicBool::new(false),
             done: AtomicU64::new(0),
@@ -134,8 +137,12 @@ impl World {
 
     /// What a server is being asked at this moment.
     pub fn asked(&self, server: SocketAddr) -> Vec<Asking> {
-        let all = self.asking.iter().filter_map(|slot| lock(slot).clone());
-        all.filter(|(asked, _)| *asked == server).map(|(_, asking)| asking).collect()
+        self.all_asked().filter(|(asked, _)| *asked == server).map(|(_, asking)| asking).collect()
+    }
+
+    /// What all servers are being asked at this moment.
+    pub fn all_asked(&self) -> impl Iterator<Item = (SocketAddr, Asking)> {
+        self.asking.iter().filter_map(|slot| lock(slot).clone())
     }
 }
 
