@@ -6,6 +6,7 @@
 //! another number (several runs add up), `SEKALI_SEED` another seed.
 
 use crate::evidence::{Run, append};
+use serde_json::Value;
 use std::env;
 use std::fmt::Display;
 use std::path::PathBuf;
@@ -28,7 +29,7 @@ pub struct Campaign {
     seed: u64,
     begun: Instant,
     told: Instant,
-    figures: Vec<(String, String)>,
+    figures: Vec<(String, Value)>,
 }
 
 impl Campaign {
@@ -60,9 +61,14 @@ impl Campaign {
         }
     }
 
-    /// Something that was counted.
+    /// Something that this run has shown.
     pub fn figure(&mut self, name: &str, value: impl Display) {
-        self.figures.push((name.to_owned(), value.to_string()));
+        self.figures.push((name.to_owned(), value.to_string().into()));
+    }
+
+    /// Something that was counted: several runs add up.
+    pub fn count(&mut self, name: &str, times: u64) {
+        self.figures.push((name.to_owned(), times.into()));
     }
 
     /// All of it was played and nothing was broken.

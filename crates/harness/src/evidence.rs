@@ -16,14 +16,17 @@ pub struct Run {
     pub seed: u64,
     /// How long it took.
     pub seconds: u64,
-    /// What was counted.
-    pub figures: Vec<(String, String)>,
+    /// What was shown, as a text, or counted, as a number.
+    pub figures: Vec<(String, Value)>,
 }
 
 impl Display for Run {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         write!(f, "{} rounds in {} s", self.rounds, self.seconds)?;
-        self.figures.iter().try_for_each(|(name, value)| write!(f, "; {name}: {value}"))
+        self.figures.iter().try_for_each(|(name, value)| match value.as_str() {
+            Some(text) => write!(f, "; {name}: {text}"),
+            None => write!(f, "; {name}: {value}"),
+        })
     }
 }
 
@@ -77,16 +80,29 @@ fn section(page: &mut String, name: &str, runs: &[Value]) {
          no invariant broken. Again: `{command}`\n",
         runs.len(),
     );
-    let figures = last["figures"].as_array().into_iter().flatten();
-    for figure in figures {
-        let _ = write!(
-            page,
-            "\n- {}: {}",
-            figure[0].as_str().unwrap_or_default(),
-            figure[1].as_str().unwrap_or_default()
-        );
+    for (name, value) in figures(runs) {
+        let _ = write!(page, "\n- {name}: {value}");
     }
     page.push('\n');
+}
+
+/// Counts of all runs added up, and what else the last run that has it has shown; in the order of their first
+/// appearance.
+fn figures(runs: &[Value]) -> Vec<(String, String)> {
+    let mut all: Vec<(String, String, u64)> = Vec::new();
+    for figure in runs.iter().filter_map(|run| run["figures"].as_array()).flatten() {
+        let name = figure[0].as_str().unwrap_or_default();
+        let at = all.iter().position(|(known, _, _)| known == name).unwrap_or_else(|| {
+            all.push((name.to_owned(), String::new(), 0));
+            all.len() - 1
+        });
+        match figure[1].as_u64() {
+            Some(times) => all[at].2 += times,
+            None => figure[1].as_str().unwrap_or_default().clone_into(&mut all[at].1),
+        }
+    }
+    let shown = |text: String, times: u64| if text.is_empty() { times.to_string() } else { text };
+    all.into_iter().map(|(name, text, times)| (name, shown(text, times))).collect()
 }
 
 fn parsed(file: &Path, bytes: &[u8]) -> Value {

@@ -37,6 +37,9 @@ pub struct Told {
     pub body: String,
 }
 
+/// Of each payment, what the host was told: entries' numbers, and messages' types.
+pub type Stories = BTreeMap<i64, Vec<(i64, String)>>;
+
 /// A host application that listens.
 pub struct Host {
     /// Where.
@@ -108,23 +111,28 @@ impl Host {
 
     /// What it knows of each payment, repeats left out. A message that comes before its turn, or comes back
     /// after a later one, fails the test: then two servers have told of one payment at once.
-    pub fn stories(&self) -> BTreeMap<i64, Vec<(i64, String)>> {
+    pub fn stories(&self) -> Stories {
+        self.told().unwrap_or_else(|wrong| panic!("{wrong}"))
+    }
+
+    /// The same; an error says what was told wrongly.
+    pub fn told(&self) -> Result<Stories, String> {
         let mut stories: BTreeMap<i64, Vec<Told>> = BTreeMap::new();
         for told in self.heard() {
             let story = stories.entry(told.payment).or_default();
             match story.last() {
-                Some(last) if last.sequence == told.sequence => {
-                    assert_eq!(*last, told, "a repeat is the same");
+                Some(last) if last.sequence == told.sequence && *last != told => {
+                    return Err(format!("a repeat is not the same: {told:?} after {last:?}"));
                 }
-                Some(last) => {
-                    assert!(last.sequence < told.sequence, "{told:?} after {last:?}");
-                    story.push(told);
+                Some(last) if last.sequence > told.sequence => {
+                    return Err(format!("out of order: {told:?} after {last:?}"));
                 }
-                None => story.push(told),
+                Some(last) if last.sequence == told.sequence => {}
+                _ => story.push(told),
             }
         }
         let short = |story: Vec<Told>| story.into_iter().map(|told| (told.sequence, told.kind)).collect();
-        stories.into_iter().map(|(payment, story)| (payment, short(story))).collect()
+        Ok(stories.into_iter().map(|(payment, story)| (payment, short(story))).collect())
     }
 }
 

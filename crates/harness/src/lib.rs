@@ -20,13 +20,18 @@
 #![allow(clippy::print_stdout, reason = "each test prints what it counted")]
 
 pub mod actor;
+pub mod answered;
 pub mod campaign;
+pub mod chaos;
+pub mod crowd;
 pub mod database;
 pub mod evidence;
+pub mod eye;
 pub mod front;
 pub mod gateway;
 pub mod host;
 pub mod http;
+pub mod invariants;
 pub mod mailbox;
 pub mod press;
 pub mod program;
@@ -37,4 +42,5 @@ pub mod site;
 pub mod stage;
 pub mod story;
 pub mod stripe;
+pub mod violation;
 pub mod wait;

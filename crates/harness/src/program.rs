@@ -14,6 +14,38 @@ pub fn failpoints() -> PathBuf {
     find("SEKALI_FAILPOINTS_BIN", "sekali-failpoints", "cargo build --release -p sekali-failpoints")
 }
 
+/// The service with a bug: what `SEKALI_SEEDED_BUGS_BIN` names, or the workspace's release binary.
+pub fn seeded_bugs() -> PathBuf {
+    find("SEKALI_SEEDED_BUGS_BIN", "sekali-seeded-bugs", "cargo build --release -p sekali-seeded-bugs")
+}
+
+/// Which program serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// The one that is shipped.
+    Shipped,
+    /// The one with the bug of this name.
+    Bugged(&'static str),
+}
+
+impl Program {
+    /// The command that serves.
+    pub fn serve(self) -> Command {
+        match self {
+            Self::Shipped => serve(),
+            Self::Bugged(_) => Command::new(seeded_bugs()),
+        }
+    }
+
+    /// What it has to be told beside the settings of any server.
+    pub fn settings(self) -> Vec<(&'static str, &'static str)> {
+        match self {
+            Self::Shipped => Vec::new(),
+            Self::Bugged(name) => vec![("SEKALI_BUG", name)],
+        }
+    }
+}
+
 /// `sekali serve`.
 pub fn serve() -> Command {
     let mut command = Command::new(sekali());

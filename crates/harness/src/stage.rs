@@ -4,13 +4,17 @@
 use crate::database::Database;
 use crate::front::Front;
 use crate::host::Host;
+use crate::invariants::in_order;
 use crate::program;
 use crate::server::{QUIET, SECRET, Server};
 use crate::site::Combination;
 use crate::stripe::{SECRET_KEY, Stripe, WEBHOOK_SECRET};
+use crate::violation::none;
 use crate::wait::until;
-use sekali_test_support::redis::{EmptyRedis, empty};
+use sekali_test_support::postgres;
+use sekali_test_support::redis::{EmptyRedis, TestRedis, empty, server};
 use std::process::{Command, Output};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long what runs in the background may take on a laden machine.
@@ -28,8 +32,20 @@ pub struct Stage {
     pub host: Host,
     /// The database.
     pub database: Database,
-    redis: Option<EmptyRedis>,
+    /// A Redis that may be killed and frozen, where one was asked for.
+    pub redis: Option<TestRedis>,
+    /// One that may not.
+    lent: Option<EmptyRedis>,
     tuning: Vec<(String, String)>,
+}
+
+/// What an installation stands on that a test wants to do something to.
+#[derive(Clone, Default)]
+pub struct Surroundings {
+    /// The PostgreSQL server; else the one that all tests share.
+    pub postgres: Option<Arc<postgres::Server>>,
+    /// Whether Redis is one of the test's own.
+    pub own_redis: bool,
 }
 
 /// Whether Stripe's events reach the service.
@@ -46,6 +62,16 @@ pub enum Webhooks<'u> {
 impl Stage {
     /// Sets everything up but the servers.
     pub async fn empty(combination: Combination, webhooks: Webhooks<'_>, tuning: &[(&str, &str)]) -> Self {
+        Self::empty_on(combination, webhooks, tuning, &Surroundings::default()).await
+    }
+
+    /// The same on servers that the test keeps in hand.
+    pub async fn empty_on(
+        combination: Combination,
+        webhooks: Webhooks<'_>,
+        tuning: &[(&str, &str)],
+        surroundings: &Surroundings,
+    ) -> Self {
         let front = Front::open().await;
         let url = format!("{}/webhooks/stripe", front.url());
         let stripe = match webhooks {
@@ -58,8 +84,12 @@ impl Stage {
             front,
             stripe,
             host: Host::open().await,
-            database: combination.database(),
-            redis: combination.has_redis().then(empty),
+            database: match &surroundings.postgres {
+                Some(server) => Database::Postgres(server.database()),
+                None => combination.database(),
+            },
+            redis: (combination.has_redis() && surroundings.own_redis).then(server),
+            lent: (combination.has_redis() && !surroundings.own_redis).then(empty),
             tuning: tuning.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
         }
     }
@@ -112,6 +142,37 @@ impl Stage {
         self.database.execute(sql).await;
     }
 
+    /// Redis' address, if there is one.
+    pub fn redis_url(&self) -> Option<&str> {
+        let own = self.redis.as_ref().map(|redis| redis.url.as_str());
+        own.or(self.lent.as_ref().map(|redis| redis.url.as_str()))
+    }
+
+    /// A connection of the test's own to Redis, if there is one.
+    pub fn redis_connection(&self) -> Option<redis::Connection> {
+        let client = redis::Client::open(self.redis_url()?).expect("an address of Redis");
+        Some(client.get_connection().expect("a Redis that runs"))
+    }
+
+    /// Waits until every server uses Redis again.
+    pub async fn redis_is_used(&self) {
+        for server in &self.servers {
+            until("Redis is used again", SOON, async || {
+                (server.metric("sekali_redis_up").await == 1).then_some(())
+            })
+            .await;
+        }
+    }
+
+    /// Ends the locks in Redis, whoever holds them: those of a server that is dead or frozen end by themselves, 5 s
+    /// after they were taken.
+    pub fn end_locks(&self) {
+        let Some(mut connection) = self.redis_connection() else { return };
+        let ended =
+            "for _, lock in ipairs(redis.call('KEYS', 'payment:lock:*')) do redis.call('DEL', lock) end";
+        redis::cmd("EVAL").arg(ended).arg(0).exec(&mut connection).expect("a script of the test's own");
+    }
+
     /// Kills the servers, and starts as many.
     pub async fn restart(&mut self) {
         let servers = self.servers.len();
@@ -136,7 +197,7 @@ impl Stage {
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
         all.extend(self.host.settings().map(|(name, value)| (name.to_owned(), value)));
-        all.extend(self.redis.iter().map(|redis| ("REDIS_URL".to_owned(), redis.url.clone())));
+        all.extend(self.redis_url().map(|url| ("REDIS_URL".to_owned(), url.to_owned())));
         // The last one counts.
         all.extend(self.tuning.iter().cloned());
         all.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
@@ -158,28 +219,26 @@ impl Stage {
 
     /// The same with another deadline.
     pub async fn rests_within(&self, deadline: Duration) {
+        until("nothing is under way any more", deadline, async || {
+            (self.under_way().await == 0).then_some(())
+        })
+        .await;
+    }
+
+    /// How much is under way, by [`Self::rests`]' measure.
+    pub async fn under_way(&self) -> i64 {
         let busy = "SELECT (SELECT count(*) FROM gateway_events WHERE due_at IS NOT NULL)
              + (SELECT count(*) FROM refunds WHERE state IN ('requested', 'pending'))
              + (SELECT count(*) FROM payments WHERE status = 'processing' AND cancel_requested_at IS NOT NULL)
              + (SELECT count(*) FROM captures WHERE disposition <> 'settled' AND refunding_minor < amount_minor)
              + (SELECT count(*) FROM outbox WHERE delivered_seq < last_seq)";
-        until("nothing is under way any more", deadline, async || {
-            (self.database.number(busy).await == 0).then_some(())
-        })
-        .await;
+        self.database.number(busy).await
     }
 
     /// Checks what must hold when nothing is under way: `sekali verify` and `sekali reconcile --since` find
     /// nothing, no case is open, and the host knows each payment's story, in order.
     pub async fn is_in_order(&self, when: &str) {
-        let verify = self.run(&["verify"]);
-        assert!(verify.status.success(), "{when}: {}", String::from_utf8_lossy(&verify.stdout));
-        let compared = self.run(&["reconcile", "--since", "2h"]);
-        let said = || (String::from_utf8_lossy(&compared.stdout), String::from_utf8_lossy(&compared.stderr));
-        assert!(compared.status.success(), "{when}: {:?}", said());
-        let open = "SELECT count(*) FROM cases WHERE closed_at IS NULL";
-        assert_eq!(self.database.number(open).await, 0, "{when}: cases are open");
-        assert_eq!(self.host.stories(), self.database.announced().await, "{when}: told, and to be told");
+        none(&in_order(self).await, when);
     }
 
     /// Waits until a query's number is this.

@@ -79,6 +79,26 @@ impl Server {
         self.end(Some("QUIT"));
     }
 
+    /// Kills the server's first process (`kill -9`), and waits until those that it had started are gone as well: they
+    /// notice, and must not write any more when another one begins.
+    ///
+    /// # Panics
+    /// When they stay.
+    pub fn crash(&self) {
+        let children = self.children();
+        self.end(Some("KILL"));
+        let gone = || children.iter().all(|child| !Path::new("/proc").join(child).exists());
+        assert!(wait_until(gone), "processes of the killed PostgreSQL stay: {children:?}");
+    }
+
+    fn children(&self) -> Vec<String> {
+        let note = std::fs::read_to_string(self.directory.join("data/postmaster.pid")).unwrap_or_default();
+        let first = note.lines().next().unwrap_or_default().to_owned();
+        let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let names = processes.filter_map(|process| process.file_name().into_string().ok());
+        names.filter(|name| parent(name).as_deref() == Some(first.as_str())).collect()
+    }
+
     /// Starts the server again, with the same files on the same port, after [`Self::stop`] or
     /// [`Self::kill`].
     ///
@@ -105,6 +125,13 @@ impl Drop for Server {
         // What the test has stopped itself has nobody left who would remove its files.
         let _ = std::fs::remove_dir_all(&self.directory);
     }
+}
+
+/// The parent of a process: the second field behind the name, which stands in parentheses.
+fn parent(process: &str) -> Option<String> {
+    let stat = std::fs::read_to_string(Path::new("/proc").join(process).join("stat")).ok()?;
+    let (_, behind) = stat.rsplit_once(')')?;
+    behind.split_whitespace().nth(1).map(str::to_owned)
 }
 
 fn make_directory() -> PathBuf {
