@@ -21,6 +21,7 @@
 
 pub mod actor;
 pub mod campaign;
+pub mod clock;
 pub mod database;
 pub mod evidence;
 pub mod front;
