@@ -48,6 +48,11 @@ impl Campaign {
         self.rounds
     }
 
+    /// There are only so many: a campaign that goes through a list has an end, however much is asked for.
+    pub fn at_most(&mut self, rounds: u64) {
+        self.rounds = self.rounds.min(rounds);
+    }
+
     /// What the randomness of this run begins with.
     pub fn seed(&self) -> u64 {
         self.seed

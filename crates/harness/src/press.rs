@@ -10,8 +10,8 @@ use sekali_core::ports::Clock;
 use serde_json::json;
 use std::time::Duration;
 
-/// Longer than any test.
-const LIFE: Duration = Duration::from_secs(3600);
+/// Longer than any test, also one that sets clocks a day ahead.
+const LIFE: Duration = Duration::from_secs(3 * 86_400);
 
 /// Who presses, for what, under which key.
 #[derive(Clone, Debug)]

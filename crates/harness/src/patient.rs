@@ -1,0 +1,122 @@
+//! A patient who does not give up: whatever goes wrong, the same is asked again, with the same key, until it
+//! is done. Presses, goes on to Stripe, pays; the webhook comes, the browser comes back, and an operator gives
+//! a part of the money back.
+
+use crate::actor::{callback, refund};
+use crate::gateway::session_of;
+use crate::http::{Answer, Connection, Request, path_of};
+use crate::mailbox::Mailbox;
+use crate::press::{Press, names_payment, payment_id};
+use crate::stage::{SOON, Stage};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// What a payment brings, in centavos.
+pub const FEE: i64 = 500_000;
+/// What the operator gives back of it.
+pub const REFUND: i64 = 300_000;
+/// Before the same is asked again.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Who plays the stories, one after the other, and through which server.
+pub struct Patient<'s> {
+    /// To the server.
+    pub connection: Connection,
+    stage: &'s Stage,
+    mailbox: &'s Mailbox,
+    /// Requests that had to be sent again.
+    pub again: u64,
+}
+
+/// What was told to somebody, and so has to be true for good.
+#[derive(Clone, Copy, Debug)]
+pub struct Acknowledged {
+    /// The payment.
+    pub payment: i64,
+    /// Its consultation.
+    pub consultation: i64,
+}
+
+impl<'s> Patient<'s> {
+    /// Through the first server of a stage whose webhooks go to `mailbox`.
+    pub fn on(stage: &'s Stage, mailbox: &'s Mailbox) -> Self {
+        Self { connection: stage.servers[0].connect(), stage, mailbox, again: 0 }
+    }
+
+    /// The whole story of one consultation.
+    pub async fn lives(&mut self, consultation: i64) -> Acknowledged {
+        let press = Press::own(consultation, format!("story-{consultation}")).request();
+        let answer = self.until(&press, names_payment).await;
+        let payment = payment_id(&answer);
+        let body = answer.json();
+        let checkout = body["data"]["checkout_url"].as_str();
+        let checkout = checkout.unwrap_or_else(|| panic!("no way to pay: {}", answer.body));
+        let redirect = self.until(&Request::get(path_of(checkout)), |answer| answer.status == 303).await;
+        let session = session_of(&redirect).unwrap_or_else(|| panic!("no way to Stripe: {redirect:?}"));
+        self.stage.stripe.pay(&session).await;
+        let letter = self.mailbox.take("checkout.session.completed", &session).await;
+        self.until(&letter.request(), |answer| answer.status == 200).await;
+        let back = callback(payment, &session);
+        self.until(&back, |answer| answer.body.contains("Pembayaran berhasil")).await;
+        self.is_refunded(payment).await;
+        // However it was answered first, it is the same payment now, and always was.
+        let last = self.until(&press, names_payment).await;
+        assert_eq!((last.status, payment_id(&last)), (409, payment), "{}", last.body);
+        Acknowledged { payment, consultation }
+    }
+
+    async fn is_refunded(&mut self, payment: i64) {
+        let wish = refund(payment, &format!("refund-{payment}"), "3000.00");
+        let done = |answer: &Answer| {
+            matches!(answer.status, 200 | 201) && answer.json()["data"]["refund"]["status"] == "succeeded"
+        };
+        self.until(&wish, done).await;
+    }
+
+    /// Asks until the answer is good. In between only such answers may come as say that it is not done yet.
+    async fn until(&mut self, request: &Request, good: impl Fn(&Answer) -> bool) -> Answer {
+        let begun = Instant::now();
+        loop {
+            let answer = self.connection.call(request).await;
+            let answer = answer.unwrap_or_else(|error| panic!("{request:?}: {error}; {}", self.stage.said()));
+            if good(&answer) {
+                return answer;
+            }
+            let waits = matches!(answer.status, 200..=202 | 503);
+            assert!(waits, "{request:?}: {} {}; {}", answer.status, answer.body, self.stage.said());
+            assert!(begun.elapsed() < SOON, "still not done: {request:?}: {answer:?}; {}", self.stage.said());
+            self.again += 1;
+            sleep(PAUSE).await;
+        }
+    }
+}
+
+/// Checks, when all stories are told and another server has taken over, that each has ended as it must: in the database and at Stripe one
+/// payment, one session, one charge and one refund a consultation, and everything that was acknowledged.
+pub async fn all_is_settled_once(stage: &mut Stage, acknowledged: &[Acknowledged], when: &str) {
+    let stories = i64::try_from(acknowledged.len()).expect("a small number");
+    stage.restart().await;
+    stage.end_leases().await;
+    // What was asked for and never answered is the reconciler's.
+    let pass = stage.run(&["reconcile"]);
+    assert!(pass.status.success(), "{when}: {}", String::from_utf8_lossy(&pass.stderr));
+    stage.rests().await;
+    stage.database.holds(stories).await;
+    let answered: Vec<_> = acknowledged.iter().map(|told| (told.payment, told.consultation)).collect();
+    stage.database.stores(&answered).await;
+    let settled = format!(
+        "SELECT count(*) FROM payments WHERE status = 'completed' AND refunded_minor = {REFUND}
+            AND (SELECT count(*) FROM captures c WHERE c.payment_id = payments.id) = 1
+            AND (SELECT count(*) FROM refunds r WHERE r.payment_id = payments.id) = 1"
+    );
+    assert_eq!(stage.database.number(&settled).await, stories, "{when}");
+    let books = stage.stripe.books().await;
+    let of = |counts: &std::collections::BTreeMap<String, i64>, state: &str| {
+        (counts.values().sum::<i64>(), counts.get(state).copied().unwrap_or(0))
+    };
+    assert_eq!(of(&books.sessions, "complete"), (stories, stories), "{when}: {books:?}");
+    assert_eq!(of(&books.charges, "succeeded"), (stories, stories), "{when}: {books:?}");
+    assert_eq!(of(&books.refunds, "succeeded"), (stories, stories), "{when}: {books:?}");
+    assert_eq!((books.captured, books.refunded), (stories * FEE, stories * REFUND), "{when}: {books:?}");
+    stage.is_in_order(when).await;
+}

@@ -1,0 +1,90 @@
+//! The connections to PostgreSQL, to Redis and to Stripe, cut at every byte of a whole story, both ways: a
+//! press, the way to Stripe, the payment, the webhook, the way back, a refund. Whoever gets no answer asks
+//! again, and in the end everything was done once.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test whose set-up fails has failed")]
+#![allow(clippy::print_stdout, reason = "each test prints what it counted")]
+
+use sekali_harness::campaign::Campaign;
+use sekali_harness::links::Link;
+use sekali_harness::proxy::Manner;
+use sekali_harness::sweep::{Start, measure, play};
+use std::time::Duration;
+
+/// More than any story has bytes.
+const EVERY: u64 = 1_000_000;
+/// Of a hundred faults so many have to strike: the last bytes of the longest story are not there in each.
+const STRIKES: u64 = 80;
+/// The longest silence after which a connection is made anew by itself is the database's, 20 s; the patient asks
+/// again long before.
+const LATE: Duration = Duration::from_millis(300);
+
+/// Plays the campaign's number of faults of one manner.
+async fn fault(
+    campaign: &mut Campaign,
+    rounds: u64,
+    (link, start): (Link, Start),
+    manner: Manner,
+    lanes: usize,
+) -> u64 {
+    let length = measure(link, start).await;
+    let faults = length.faults(rounds, campaign.seed(), manner);
+    let counted = play(campaign, (link, start), &faults, lanes).await;
+    assert!(counted.struck * 100 >= counted.stories * STRIKES, "{counted:?}");
+    let of = format!("{link:?}, {start:?}, {manner:?}");
+    let (struck, again) = (counted.struck, counted.again);
+    campaign.figure(
+        &of,
+        format!(
+            "{} of {} + {} bytes (to the server and back), {struck} connections struck, {again} requests sent again",
+            faults.len(), length.to_server, length.to_client,
+        ),
+    );
+    counted.stories
+}
+
+async fn cut(mut campaign: Campaign, way: (Link, Start), lanes: usize) {
+    let rounds = campaign.rounds();
+    let played = fault(&mut campaign, rounds, way, Manner::Close, lanes).await;
+    campaign.at_most(played);
+    campaign.passed();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn campaign_link_postgres() {
+    let what = "The connections to PostgreSQL are cut at every byte of a whole story (press, way to Stripe, payment, \
+                webhook, way back, refund), both ways.";
+    cut(Campaign::begin("campaign_link_postgres", what, 30, EVERY), (Link::Postgres, Start::Warm), 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn campaign_link_handshake() {
+    let what = "The same with no connection to PostgreSQL open at first: handshakes and prepared statements are cut, too.";
+    cut(Campaign::begin("campaign_link_handshake", what, 9, EVERY), (Link::Postgres, Start::Cold), 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn campaign_link_redis() {
+    let what =
+        "The connection to Redis is cut at every byte of a whole story, both ways, from its handshake on.";
+    cut(Campaign::begin("campaign_link_redis", what, 16, EVERY), (Link::Redis, Start::Cold), 4).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn campaign_link_stripe() {
+    let what = "The connections to Stripe are cut at every byte of a whole story, both ways.";
+    cut(Campaign::begin("campaign_link_stripe", what, 16, EVERY), (Link::Stripe, Start::Warm), 4).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn campaign_link_manners() {
+    let what = "At bytes spread over the whole story each link is reset, falls silent for good, or is late by 300 ms.";
+    let mut campaign = Campaign::begin("campaign_link_manners", what, 18, 1_800);
+    let (each, mut played) = (campaign.rounds() / 9, 0);
+    for manner in [Manner::Reset, Manner::Delay(LATE), Manner::Silence] {
+        for way in [(Link::Postgres, Start::Warm), (Link::Redis, Start::Warm), (Link::Stripe, Start::Warm)] {
+            played += fault(&mut campaign, each, way, manner, 2).await;
+        }
+    }
+    campaign.at_most(played);
+    campaign.passed();
+}
