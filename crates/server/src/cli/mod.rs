@@ -8,6 +8,7 @@ pub mod reconcile;
 pub mod serve;
 pub mod stripe_simulator;
 pub mod token;
+pub mod torture;
 pub mod verify;
 
 use crate::settings::{SettingsError, Surroundings};
@@ -36,6 +37,7 @@ fn command() -> Command {
         .subcommand(config::command())
         .subcommand(token::command())
         .subcommand(stripe_simulator::command())
+        .subcommand(torture::command())
 }
 
 /// Runs what the command line asks for.
@@ -50,6 +52,7 @@ pub fn main() -> ExitCode {
         Some(("reconcile", given)) => reconcile::run(given, surroundings),
         Some(("outbox", given)) => outbox::run(given, surroundings),
         Some(("stripe-simulator", given)) => stripe_simulator::run(given, surroundings),
+        Some(("torture", given)) => torture::run(given, surroundings),
         Some(("config", given)) => finish(config::run(given, surroundings)),
         Some(("token", given)) => finish(token(given, surroundings)),
         _ => ExitCode::FAILURE,
