@@ -29,7 +29,7 @@ pub(super) struct CancelledView {
 /// dead. Asked again, it answers the same. A payment that turns out to be paid stays paid.
 #[utoipa::path(
     post, path = "/api/v1/payments/{id}/cancel", tag = "payments", security(("bearer" = [])),
-    params(("id" = i64, Path, description = "The payment's number")),
+    params(("id" = i64, Path, description = "The payment's number", minimum = 1)),
     responses(
         (status = 200, description = "It is cancelled, now or before", body = CancelledView),
         (status = 202, description = "It will be cancelled as soon as Stripe confirms that it can no longer be paid", body = CancelledView),

@@ -18,7 +18,16 @@ const MOST: u32 = 500;
 #[into_params(parameter_in = Query)]
 pub(super) struct CasesQuery {
     /// `open` (the default) or `all`.
+    #[param(value_type = Option<CaseState>, inline)]
     state: Option<String>,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[allow(dead_code, reason = "described, never made")]
+enum CaseState {
+    Open,
+    All,
 }
 
 /// Cases, oldest first.

@@ -21,8 +21,8 @@ use std::sync::Arc;
     post, path = "/api/v1/payments", tag = "payments",
     security(("bearer" = [])),
     params(
-        ("X-Idempotency-Key" = Option<String>, Header, description = "The client's key; a duplicate is answered 409 with what exists. May stand in the body instead, or in both."),
-        ("Idempotency-Key" = Option<String>, Header, description = "The standard's header: a duplicate is answered with the first answer and `Idempotent-Replayed: true`. Not beside X-Idempotency-Key."),
+        ("X-Idempotency-Key" = Option<super::openapi::values::KeyHeader>, Header, description = "The client's key; a duplicate is answered 409 with what exists. May stand in the body instead, or in both."),
+        ("Idempotency-Key" = Option<super::openapi::values::StandardKeyHeader>, Header, description = "The standard's header: a duplicate is answered with the first answer and `Idempotent-Replayed: true`. Not beside X-Idempotency-Key."),
     ),
     request_body(content = super::openapi::PaymentRequest, content_type = "application/json"),
     responses(

@@ -47,9 +47,9 @@ impl InvoiceQuery {
 /// `service` and `admin`.
 #[utoipa::path(
     get, path = "/api/v1/payments/{id}/invoice", tag = "payments", security(("bearer" = [])),
-    params(("id" = i64, Path, description = "The payment's number"), InvoiceQuery),
+    params(("id" = i64, Path, description = "The payment's number", minimum = 1), InvoiceQuery),
     responses(
-        (status = 200, description = "The invoice", content((String = "text/html"), (Vec<u8> = "application/pdf"))),
+        (status = 200, description = "The invoice", content((String = "text/html"), (super::openapi::values::Pdf = "application/pdf"))),
         (status = 404, description = "No such payment, or not the caller's", body = super::openapi::ProblemBody, content_type = "application/problem+json"),
     )
 )]
@@ -71,9 +71,9 @@ pub(super) async fn invoice(
 /// The invoice as PDF, whatever `Accept` says.
 #[utoipa::path(
     get, path = "/api/v1/payments/{id}/invoice.pdf", tag = "payments", security(("bearer" = [])),
-    params(("id" = i64, Path, description = "The payment's number"), InvoiceQuery),
+    params(("id" = i64, Path, description = "The payment's number", minimum = 1), InvoiceQuery),
     responses(
-        (status = 200, description = "The invoice", body = Vec<u8>, content_type = "application/pdf"),
+        (status = 200, description = "The invoice", body = super::openapi::values::Pdf, content_type = "application/pdf"),
         (status = 404, description = "No such payment, or not the caller's", body = super::openapi::ProblemBody, content_type = "application/problem+json"),
     )
 )]

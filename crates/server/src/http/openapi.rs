@@ -1,43 +1,51 @@
 //! `GET /openapi.json`: the API's description, generated from the code.
 
+mod answers;
+pub(super) mod values;
+
 use super::{
     cancel_payment, cases, create_payment, invoice, put_consultation, read_payments, refund_payment,
     timeline, view,
 };
-use axum::Json;
+use answers::Guarded;
+use axum::response::{IntoResponse, Response};
+use http::header::CONTENT_TYPE;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
+use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{Content, OpenApi as Document, Ref, Response, ResponseBuilder};
 use utoipa::{Modify, OpenApi, ToSchema};
+use values::{CurrencyCode, DecimalAmount, Key, Method, Number};
 
 /// The body of `POST /api/v1/payments`. It is read field by field; this is its description.
 #[derive(Serialize, ToSchema)]
 pub(super) struct PaymentRequest {
     /// A number above zero, or a string of its digits.
-    #[schema(example = 5, minimum = 1)]
+    #[schema(value_type = Number)]
     consultation_id: i64,
     /// A number or a string of decimal digits; read as an exact decimal. Must be the consultation's fee.
     #[schema(value_type = DecimalAmount)]
     amount: String,
-    #[schema(example = "stripe")]
+    #[schema(value_type = Method)]
     payment_method: String,
     /// May stand in the header instead, or in both.
-    #[schema(max_length = 255)]
+    #[schema(value_type = Option<Key>)]
     idempotency_key: Option<String>,
 }
 
 /// The body of `POST /api/v1/payments/{id}/refunds`.
 #[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct RefundRequest {
-    /// A number or a string of decimal digits; all that remains, if it is not given.
-    #[schema(value_type = Option<DecimalAmount>)]
+    /// A number or a string of decimal digits; all that remains, if it is not given. Never null.
+    #[schema(value_type = DecimalAmount, required = false)]
     amount: Option<String>,
     /// For the record.
     #[schema(max_length = 500)]
     reason: Option<String>,
     /// May stand in the header instead, or in both.
-    #[schema(max_length = 255)]
+    #[schema(value_type = Option<Key>)]
     idempotency_key: Option<String>,
 }
 
@@ -45,27 +53,16 @@ pub(super) struct RefundRequest {
 #[derive(Serialize, ToSchema)]
 pub(super) struct ConsultationRequest {
     /// The only user who may pay it.
-    #[schema(example = 1, minimum = 1)]
+    #[schema(value_type = Number)]
     patient_id: i64,
     /// A number or a string of decimal digits, above zero.
     #[schema(value_type = DecimalAmount)]
     fee: String,
     /// ISO 4217; PHP if not given.
-    #[schema(example = "PHP")]
+    #[schema(value_type = Option<CurrencyCode>)]
     currency: Option<String>,
     /// No taxes are recorded. Not given: stays as it is.
     tax_exempt: Option<bool>,
-}
-
-/// An exact decimal, as a string or a number.
-#[derive(Serialize, ToSchema)]
-#[serde(untagged)]
-#[allow(dead_code, reason = "described, never made")]
-pub(super) enum DecimalAmount {
-    /// `"5000.00"`
-    Text(String),
-    /// `5000.00`
-    Number(f64),
 }
 
 /// Every error (RFC 9457).
@@ -105,7 +102,7 @@ pub(super) struct ProblemBody {
         put_consultation::put_consultation,
     ),
     components(schemas(
-        PaymentRequest, RefundRequest, ConsultationRequest, DecimalAmount, ProblemBody, view::CreatedView, view::DuplicateView, view::ReceiptView,
+        PaymentRequest, RefundRequest, ConsultationRequest, values::KeyHeader, values::StandardKeyHeader, ProblemBody, view::CreatedView, view::DuplicateView, view::ReceiptView,
     )),
     modifiers(&Bearer, &Guarded),
 )]
@@ -121,41 +118,13 @@ impl Modify for Bearer {
     }
 }
 
-/// What any operation may answer, wherever else it leads: the guard's and the frame's problems.
-const ANYWHERE: &[(&str, &str)] = &[
-    ("401", "The token is missing or is not believed"),
-    ("408", "The request's body took too long to arrive"),
-    ("413", "The request's body is over 16 KiB"),
-    ("429", "Over the limit of requests a minute; Retry-After says how many seconds to wait"),
-    ("500", "Something went wrong on our side"),
-    ("503", "The database is out of reach or the service is busy; nothing is half-done, try again"),
-];
-
-struct Guarded;
-
-impl Modify for Guarded {
-    fn modify(&self, document: &mut Document) {
-        for item in document.paths.paths.values_mut() {
-            for operation in [&mut item.get, &mut item.post, &mut item.put].into_iter().flatten() {
-                let responses = &mut operation.responses.responses;
-                responses
-                    .extend(ANYWHERE.iter().map(|(status, what)| ((*status).into(), problem(what).into())));
-            }
-        }
-    }
-}
-
-fn problem(description: &str) -> Response {
-    let content = Content::new(Some(Ref::from_schema_name("ProblemBody")));
-    ResponseBuilder::new().description(description).content("application/problem+json", content).build()
-}
-
 /// The document.
 pub fn document() -> Document {
     Api::openapi()
 }
 
-/// Answers with it.
-pub(super) async fn openapi_json() -> Json<Document> {
-    Json(document())
+/// Answers with it. It never changes while the program runs.
+pub(super) async fn openapi_json() -> Response {
+    static TEXT: LazyLock<String> = LazyLock::new(|| document().to_json().unwrap_or_default());
+    ([(CONTENT_TYPE, "application/json")], TEXT.as_str()).into_response()
 }

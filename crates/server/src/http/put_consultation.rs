@@ -54,7 +54,7 @@ impl From<&Consultation> for ConsultationView {
 /// Makes or updates a consultation. Role `service`.
 #[utoipa::path(
     put, path = "/api/v1/consultations/{id}", tag = "consultations", security(("bearer" = [])),
-    params(("id" = i64, Path, description = "The consultation's number in the host application")),
+    params(("id" = i64, Path, description = "The consultation's number in the host application", minimum = 1)),
     request_body(content = super::openapi::ConsultationRequest, content_type = "application/json"),
     responses(
         (status = 201, description = "It is new", body = ConsultationView),

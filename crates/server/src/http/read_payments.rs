@@ -27,7 +27,7 @@ pub(super) struct OneView {
 /// Shows a payment to its payer, and to the roles `service` and `admin`. To others it does not exist.
 #[utoipa::path(
     get, path = "/api/v1/payments/{id}", tag = "payments", security(("bearer" = [])),
-    params(("id" = i64, Path, description = "The payment's number")),
+    params(("id" = i64, Path, description = "The payment's number", minimum = 1)),
     responses(
         (status = 200, description = "The payment", body = OneView),
         (status = 404, description = "No such payment, or not the caller's", body = super::openapi::ProblemBody, content_type = "application/problem+json"),
@@ -47,10 +47,10 @@ pub(super) async fn read_payment(
 #[into_params(parameter_in = Query)]
 pub(super) struct ListQuery {
     /// Only payments for this consultation.
-    #[param(value_type = Option<i64>)]
+    #[param(value_type = Option<i64>, minimum = 1)]
     consultation_id: Option<String>,
-    /// At most so many: 1 to 100, 20 if not given.
-    #[param(value_type = Option<u32>)]
+    /// At most so many: 1 to 100, 20 if not given. More than 100 is taken as 100.
+    #[param(value_type = Option<i64>, minimum = 1)]
     limit: Option<String>,
     /// Goes on where another page ended: its `next_cursor`.
     cursor: Option<String>,

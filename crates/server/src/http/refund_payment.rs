@@ -48,8 +48,8 @@ pub(super) struct RefundsView {
 #[utoipa::path(
     post, path = "/api/v1/payments/{id}/refunds", tag = "refunds", security(("bearer" = [])),
     params(
-        ("id" = i64, Path, description = "The payment's number"),
-        ("X-Idempotency-Key" = Option<String>, Header, description = "The client's key. May stand in the body instead, or in both; `Idempotency-Key` is taken as well"),
+        ("id" = i64, Path, description = "The payment's number", minimum = 1),
+        ("X-Idempotency-Key" = Option<super::openapi::values::KeyHeader>, Header, description = "The client's key. May stand in the body instead, or in both; `Idempotency-Key` is taken as well"),
     ),
     request_body(content = super::openapi::RefundRequest, content_type = "application/json"),
     responses(
@@ -190,7 +190,7 @@ fn not_refundable(receipt: &Receipt) -> Problem {
 /// Lists a payment's refunds, those made in Stripe's dashboard too.
 #[utoipa::path(
     get, path = "/api/v1/payments/{id}/refunds", tag = "refunds", security(("bearer" = [])),
-    params(("id" = i64, Path, description = "The payment's number")),
+    params(("id" = i64, Path, description = "The payment's number", minimum = 1)),
     responses(
         (status = 200, description = "The refunds, oldest first", body = RefundsView),
         (status = 404, description = "No such payment, or not the caller's", body = super::openapi::ProblemBody, content_type = "application/problem+json"),

@@ -24,7 +24,7 @@ const LARGEST_PAGE: u32 = 500;
 #[into_params(parameter_in = Query)]
 pub(super) struct TimelineQuery {
     /// Goes on after this entry: a page's `next_after`.
-    #[param(value_type = Option<i64>)]
+    #[param(value_type = Option<i64>, minimum = 0)]
     after: Option<String>,
 }
 
@@ -71,7 +71,7 @@ pub(super) struct MomentView {
 /// Tells the story of a payment, oldest moment first: to its payer, and to the roles `service` and `admin`.
 #[utoipa::path(
     get, path = "/api/v1/payments/{id}/timeline", tag = "payments", security(("bearer" = [])),
-    params(("id" = i64, Path, description = "The payment's number"), TimelineQuery),
+    params(("id" = i64, Path, description = "The payment's number", minimum = 1), TimelineQuery),
     responses(
         (status = 200, description = "The story, at most 500 moments at once", body = TimelineView),
         (status = 400, description = "A parameter is not valid", body = super::openapi::ProblemBody, content_type = "application/problem+json"),

@@ -182,3 +182,36 @@ async fn the_description_lists_every_status() {
     let conflict = &document["paths"]["/api/v1/payments"]["post"]["responses"]["409"]["content"];
     assert!(conflict["application/json"]["schema"]["$ref"].as_str().unwrap().ends_with("/DuplicateView"));
 }
+
+/// What a client is generated from says what is refused: each limit of the code stands in the schema.
+#[tokio::test]
+async fn the_description_says_what_is_taken() {
+    let site = Site::new().await;
+    let document = document(&site).await;
+    let schema = |name: &str| &document["components"]["schemas"][name];
+    let refund = schema("RefundRequest");
+    assert_eq!(refund["additionalProperties"], false, "a misspelt member is refused");
+    assert_eq!(refund.get("required"), None, "every member may be left out");
+    let amount = &schema("DecimalAmount")["oneOf"];
+    assert_eq!((&amount[0]["type"], &amount[1]["type"]), (&"string".into(), &"number".into()));
+    assert_eq!(schema("Method")["enum"], serde_json::json!(["stripe"]));
+    assert_eq!((&schema("Key")["minLength"], &schema("Key")["maxLength"]), (&1.into(), &255.into()));
+    for path in ["/api/v1/payments/{id}/invoice", "/api/v1/payments/{id}/invoice.pdf"] {
+        let content = &document["paths"][path]["get"]["responses"]["200"]["content"]["application/pdf"];
+        let pdf = schema(content["schema"]["$ref"].as_str().unwrap().rsplit('/').next().unwrap());
+        assert_eq!(
+            (&pdf["type"], &pdf["format"]),
+            (&"string".into(), &"binary".into()),
+            "{path}: no list of numbers"
+        );
+    }
+    let answers = &document["paths"]["/api/v1/payments"]["get"]["responses"];
+    assert!(answers["429"]["headers"]["Retry-After"].is_object());
+    assert!(answers["401"]["headers"]["WWW-Authenticate"].is_object());
+    assert!(answers["200"]["headers"]["X-RateLimit-Remaining"].is_object());
+    assert_eq!(
+        answers["401"]["headers"].get("X-RateLimit-Limit"),
+        None,
+        "nobody is counted before it is known who"
+    );
+}

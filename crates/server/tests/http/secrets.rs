@@ -1,5 +1,6 @@
 //! No log line, metric or error ever holds a token, a secret or a card number (contract, part 7).
 
+use crate::routes::ROUTES;
 use crate::support::receiver::{HOST_SECRET, Receiver};
 use crate::support::tokens::{golden, stripe_signature, with_claims};
 use crate::support::{Backend, JWT_SECRET, Site, WEBHOOK_SECRET, body, client, eventually};
@@ -40,7 +41,8 @@ async fn nothing_secret_is_logged_counted_or_answered() {
     secrets.push(url.split_once('?').unwrap().1.to_owned());
     secrets.extend(later_life(&site, &host, payment, &way).await);
 
-    let errors = provoke(&site, &mut secrets).await;
+    let mut errors = provoke(&site, &mut secrets).await;
+    errors.push_str(&every_route(&site, payment).await);
     let metrics = site.get("/metrics").send().await.text().to_owned();
     let logs = site.logs.text();
     assert!(logs.contains("Payment: New payment created") && logs.contains("Webhook rejected"));
@@ -115,6 +117,23 @@ async fn provoke(site: &Site, secrets: &mut Vec<String>) -> String {
         all.push_str(answer.text());
     }
     all
+}
+
+/// Every route there is, with a token that opens it and one that does not; all answers that are errors.
+async fn every_route(site: &Site, payment: i64) -> String {
+    let mut errors = String::new();
+    for (method, path, _) in ROUTES {
+        let path = path.replace("{id}", &payment.to_string()).replace("{name}", "none");
+        for token in [site.admin(), site.service(), site.patient(1), format!("{}x", site.admin())] {
+            let request =
+                site.request(method, &path).bearer(&token).header("Cookie", &format!("token={token}"));
+            let answer = request.json(format!("{{\"{token}\":1}}")).send().await;
+            if answer.status >= 400 {
+                errors.push_str(&String::from_utf8_lossy(&answer.body));
+            }
+        }
+    }
+    errors
 }
 
 fn around(text: &str, secret: &str) -> String {
