@@ -180,11 +180,6 @@ impl Stage {
         self.serve(servers).await;
     }
 
-    /// Where its Redis is, if it has one.
-    pub fn redis_url(&self) -> Option<&str> {
-        self.redis.as_ref().map(|redis| redis.url.as_str())
-    }
-
     fn settings(&self, more: &[(&str, &str)]) -> Vec<(String, String)> {
         let (public, base, database) = (self.front.url(), self.stripe.base(), self.database.url());
         let mut all: Vec<(String, String)> = [
