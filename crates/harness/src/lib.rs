@@ -25,6 +25,7 @@ pub mod campaign;
 pub mod chaos;
 pub mod crowd;
 pub mod database;
+pub mod death;
 pub mod evidence;
 pub mod eye;
 pub mod front;
