@@ -1,5 +1,6 @@
 //! `kill -9` at every line between a commit, a call to Stripe, the commit after it and the message to the
 //! host, in the whole life of two payments. After a restart everything is as if nothing had happened.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test whose set-up fails has failed")]
 
 use sekali_core::ports::Point;
 use sekali_harness::campaign::Campaign;

@@ -116,8 +116,9 @@ async fn frozen(mut campaign: Campaign, real_expiry: bool) {
         scene.stage.database.holds(last).await;
         scene.stage.rests().await;
         none(&in_order(&scene.stage).await, "after a server was frozen");
-        let lost = "Lock had expired before it was released";
-        expired += scene.stage.servers.iter().map(|server| server.count_logged(lost)).sum::<usize>() as u64;
+        let message = "Lock had expired before it was released";
+        expired +=
+            scene.stage.servers.iter().map(|server| server.count_logged(message)).sum::<usize>() as u64;
         done += rounds;
     }
     campaign.count("holders that found their lock expired", expired);
