@@ -4,6 +4,7 @@ use crate::http::{Answer, Connection};
 use crate::invariants::said_no;
 use crate::press::{Press, names_payment, payment_id};
 use crate::program::Program;
+use crate::server::Server;
 use crate::site::Combination;
 use crate::stage::{Stage, Webhooks};
 use crate::violation::Violation;
@@ -26,7 +27,7 @@ pub async fn crowds(
     }
     stage.database.seed(*consultations.end(), |id| id).await;
     let servers = stage.servers.iter().cycle().take(presses);
-    let mut connections: Vec<Connection> = servers.map(|server| server.connect()).collect();
+    let mut connections: Vec<Connection> = servers.map(Server::connect).collect();
     let mut found = Vec::new();
     for consultation in consultations.clone() {
         found.extend(crowd(&mut connections, consultation).await);

@@ -26,6 +26,7 @@ pub mod chaos;
 pub mod clock;
 pub mod crowd;
 pub mod database;
+pub mod death;
 pub mod evidence;
 pub mod eye;
 pub mod front;

@@ -204,6 +204,12 @@ impl Stage {
         all
     }
 
+    /// Makes the tables, before there is any server.
+    pub fn migrate(&self) {
+        let migrated = self.run(&["migrate"]);
+        assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
+    }
+
     /// A command of Sekali's with the same settings.
     pub fn run(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(program::sekali());

@@ -11,10 +11,8 @@ use std::io::{Error, Result};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// The consultation whose payment is cancelled.
-pub const CANCELLED: i64 = 1;
-/// The one whose payment is paid; the last.
-pub const PAID: i64 = 2;
+/// Consultations of one telling: the payment of the first is cancelled, that of the second is paid.
+pub const EACH: i64 = 2;
 /// In centavos.
 const FEE: i64 = 500_000;
 const REFUND: i64 = 300_000;
@@ -27,22 +25,27 @@ pub struct Story<'s> {
     pub connection: Connection,
     /// Where it is paid.
     pub stripe: &'s Stripe,
+    /// The consultation whose payment is cancelled.
+    cancelled: i64,
+    /// The one whose payment is paid.
+    paid: i64,
 }
 
 impl<'s> Story<'s> {
-    /// Through the first server of a stage.
-    pub fn on(stage: &'s Stage) -> Self {
-        Self { connection: stage.servers[0].connect(), stripe: &stage.stripe }
+    /// The story of this number, from 1 on, through the first server of a stage.
+    pub fn on(stage: &'s Stage, number: i64) -> Self {
+        let paid = number * EACH;
+        Self { connection: stage.servers[0].connect(), stripe: &stage.stripe, cancelled: paid - 1, paid }
     }
 
     /// All of it. An error: the server is dead.
     pub async fn play(&mut self) -> Result<()> {
-        let given_up = self.goes_on(CANCELLED).await?;
-        let answer = self.call(&cancel(CANCELLED, given_up)).await?;
+        let given_up = self.goes_on(self.cancelled).await?;
+        let answer = self.call(&cancel(self.cancelled, given_up)).await?;
         assert!(matches!(answer.status, 200 | 202), "{} {}", answer.status, answer.body);
-        let paid = self.goes_on(PAID).await?;
-        self.until(&look(PAID, paid), |answer| status(answer) == "completed").await?;
-        let answer = self.call(&refund(paid, "one-refund", "3000.00")).await?;
+        let paid = self.goes_on(self.paid).await?;
+        self.until(&look(self.paid, paid), |answer| status(answer) == "completed").await?;
+        let answer = self.call(&refund(paid, &format!("refund-{paid}"), "3000.00")).await?;
         assert!(matches!(answer.status, 200..=202), "{} {}", answer.status, answer.body);
         Ok(())
     }
@@ -65,7 +68,7 @@ impl<'s> Story<'s> {
         // Without a session there is nothing to pay any more: to the callback's page, or the address is over
         // with the payment, which has been settled meanwhile.
         assert!(matches!(redirect.status, 303 | 403), "{} {}", redirect.status, redirect.body);
-        if let Some(session) = session_of(&redirect).filter(|_| consultation == PAID) {
+        if let Some(session) = session_of(&redirect).filter(|_| consultation == self.paid) {
             self.stripe.pay(&session).await;
         }
         Ok(payment)
@@ -87,30 +90,28 @@ impl<'s> Story<'s> {
     }
 }
 
-/// Waits until nothing is under way, and checks that the story has ended as it must: a session for each
-/// consultation, one charge, one refund, the host told of everything in order.
-pub async fn ends_well(stage: &Stage, when: &str) {
+/// Waits until nothing is under way, and checks that so many stories have ended as they must: for each a session
+/// for each consultation, one charge, one refund, the host told of everything in order.
+pub async fn end_well(stage: &Stage, stories: i64, when: &str) {
     stage.rests().await;
-    let counts = |all: &[(&str, i64)]| all.iter().map(|(name, n)| ((*name).to_owned(), *n)).collect();
+    let counts = |all: &[&str]| all.iter().map(|name| ((*name).to_owned(), stories)).collect();
     let expected = Books {
-        sessions: counts(&[("complete", 1), ("expired", 1)]),
-        charges: counts(&[("succeeded", 1)]),
-        refunds: counts(&[("succeeded", 1)]),
-        captured: FEE,
-        refunded: REFUND,
+        sessions: counts(&["complete", "expired"]),
+        charges: counts(&["succeeded"]),
+        refunds: counts(&["succeeded"]),
+        captured: stories * FEE,
+        refunded: stories * REFUND,
     };
     assert_eq!(stage.stripe.books().await, expected, "{when}");
-    assert_eq!(stage.database.rows().await.payments, 2, "{when}");
+    assert_eq!(stage.database.rows().await.payments, stories * EACH, "{when}");
     let told = stage.host.stories().into_values();
     let mut told: Vec<Vec<String>> =
         told.map(|story| story.into_iter().map(|(_, kind)| kind).collect()).collect();
     told.sort();
     let kinds =
         |kinds: &[&str]| -> Vec<String> { kinds.iter().map(|kind| format!("payment.{kind}")).collect() };
-    let wanted = [
-        kinds(&["created", "processing", "cancelled"]),
-        kinds(&["created", "processing", "completed", "refunded"]),
-    ];
-    assert_eq!(told, wanted, "{when}");
-    stage.is_in_order(when).await;
+    let each = usize::try_from(stories).expect("not so many");
+    let cancelled = vec![kinds(&["created", "processing", "cancelled"]); each];
+    let paid = vec![kinds(&["created", "processing", "completed", "refunded"]); each];
+    assert_eq!(told, [cancelled, paid].concat(), "{when}");
 }

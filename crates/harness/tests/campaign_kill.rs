@@ -33,14 +33,14 @@ async fn killed(campaign: Campaign, combination: Combination, real_expiries: boo
 #[tokio::test(flavor = "multi_thread")]
 async fn campaign_kill_two_servers() {
     let what = "kill -9 of one of two servers on PostgreSQL and Redis, under payments, webhooks and refunds";
-    let campaign = Campaign::begin("campaign_kill_two_servers", what, 40, WHOLE);
+    let campaign = Campaign::begin("campaign_kill_two_servers", what, 30, WHOLE);
     killed(campaign, Combination::TwoServers, false).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn campaign_kill_sqlite() {
     let what = "kill -9 of the server on SQLite, under payments, webhooks and refunds";
-    let campaign = Campaign::begin("campaign_kill_sqlite", what, 40, WHOLE);
+    let campaign = Campaign::begin("campaign_kill_sqlite", what, 30, WHOLE);
     killed(campaign, Combination::SqliteMemory, false).await;
 }
 

@@ -33,7 +33,7 @@ fn own_redis() -> Surroundings {
 async fn campaign_redis_killed() {
     let what = "kill -9 of Redis beside two servers on PostgreSQL, and its return";
     let _kept = postgres::database();
-    let campaign = Campaign::begin("campaign_redis_killed", what, 8, 1000);
+    let campaign = Campaign::begin("campaign_redis_killed", what, 5, 1000);
     run(campaign, BATCH, plan(own_redis()), kill_redis).await;
 }
 
@@ -41,7 +41,7 @@ async fn campaign_redis_killed() {
 async fn campaign_redis_flushed() {
     let what = "FLUSHALL of Redis beside two servers on PostgreSQL";
     let _kept = postgres::database();
-    let campaign = Campaign::begin("campaign_redis_flushed", what, 30, 1000);
+    let campaign = Campaign::begin("campaign_redis_flushed", what, 15, 1000);
     run(campaign, BATCH, plan(own_redis()), flush_redis).await;
 }
 
@@ -49,7 +49,7 @@ async fn campaign_redis_flushed() {
 async fn campaign_redis_frozen() {
     let what = "Redis beside two servers on PostgreSQL frozen until its locks were over, and continued";
     let _kept = postgres::database();
-    let campaign = Campaign::begin("campaign_redis_frozen", what, 8, 1000);
+    let campaign = Campaign::begin("campaign_redis_frozen", what, 5, 1000);
     run(campaign, BATCH, plan(own_redis()), freeze_redis).await;
 }
 
@@ -57,7 +57,7 @@ async fn campaign_redis_frozen() {
 async fn campaign_server_frozen_under_load() {
     let what = "one of two servers frozen (SIGSTOP) under load until its locks were over, and continued";
     let _kept = postgres::database();
-    let campaign = Campaign::begin("campaign_server_frozen_under_load", what, 20, 1000);
+    let campaign = Campaign::begin("campaign_server_frozen_under_load", what, 12, 1000);
     run(campaign, BATCH, plan(Surroundings::default()), freeze_a_server).await;
 }
 

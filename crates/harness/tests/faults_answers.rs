@@ -5,7 +5,7 @@
 
 use sekali_harness::site::Combination;
 use sekali_harness::stage::{Stage, Webhooks};
-use sekali_harness::story::{PAID, Story, ends_well};
+use sekali_harness::story::{EACH, Story, end_well};
 use sekali_test_support::postgres;
 use serde_json::json;
 use tokio::time::Instant;
@@ -40,14 +40,15 @@ async fn lost(combination: Combination, faults: &[(&str, u32)]) {
             }
             let when = format!("{kind}, {times} times, at {asked}");
             let tuning = [("SEKALI_RECONCILE_INTERVAL", "1")];
-            let stage = Stage::set(combination, Webhooks::On, PAID, &tuning).await;
+            let stage = Stage::set(combination, Webhooks::On, EACH, &tuning).await;
             stage
                 .stripe
                 .fail(&json!({ "kind": kind, "times": times, "method": "POST", "path": asked }))
                 .await;
-            let played = Story::on(&stage).play().await;
+            let played = Story::on(&stage, 1).play().await;
             played.unwrap_or_else(|error| panic!("{when}: {error}; {}", stage.said()));
-            ends_well(&stage, &when).await;
+            end_well(&stage, 1, &when).await;
+            stage.is_in_order(&when).await;
             let struck = stage.stripe.end_faults().await;
             assert!(struck >= 1, "{when}: it never struck");
             (stories, strikes) = (stories + 1, strikes + struck);

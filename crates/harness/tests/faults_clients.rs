@@ -1,105 +1,15 @@
-//! Clients that misbehave: they go away, send too slowly, or send too much.
+//! Clients that misbehave: they send too slowly, or too much. (Those that go away: `campaign_clients`.)
 #![allow(clippy::expect_used, clippy::panic, reason = "a test whose set-up fails has failed")]
 #![allow(clippy::print_stdout, reason = "each test prints what it counted")]
 
-use futures_util::future::join_all;
 use sekali_core::domain::Role;
-use sekali_harness::database::Database;
 use sekali_harness::http::{Connection, Request};
-use sekali_harness::press::{Press, names_payment, payment_id, token};
+use sekali_harness::press::{Press, names_payment, token};
 use sekali_harness::rounds::addresses;
-use sekali_harness::seed::Seeded;
 use sekali_harness::site::{Combination, Site};
-use sekali_harness::wait::until;
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::time::{Instant, sleep, timeout};
-
-const CLIENTS: i64 = 1000;
-/// Go away side by side.
-const BATCH: i64 = 100;
-/// A client goes away within so many microseconds of sending.
-const MOMENTS: u64 = 8000;
-const SEED: u64 = 0x005e_4a11;
-
-fn press(id: i64) -> Press {
-    Press::own(id, format!("goes-away-{id}"))
-}
-
-/// 1,000 clients send and go away at random moments, then come back with the same key. Behind every
-/// other batch the database waits until they are gone: those go in the middle of their transaction.
-async fn clients_go_away(combination: Combination) {
-    let begun = Instant::now();
-    let site = Site::start(combination).await;
-    site.database.seed(CLIENTS, |id| id).await;
-    let (mut unanswered, mut retries) = (0, Vec::new());
-    for first in (1..=CLIENTS).step_by(usize::try_from(BATCH).expect("a small number")) {
-        let batch = first..first + BATCH;
-        let hold = if first / BATCH % 2 == 1 { Some(site.database.hold(CLIENTS).await) } else { None };
-        let gone = join_all(batch.clone().map(|id| goes_away(&site, id))).await;
-        if let Some(hold) = hold {
-            hold.let_go().await;
-        }
-        unanswered += gone.into_iter().filter(|answered| !answered).count();
-        retries.extend(join_all(batch.map(|id| comes_back(&site, id))).await);
-    }
-    assert!(unanswered >= 500, "at least those that found the database waiting: {unanswered}");
-    site.database.stores(&retries.iter().map(|retry| (retry.payment, retry.id)).collect::<Vec<_>>()).await;
-    let rows = site.database.holds(CLIENTS).await;
-    if matches!(site.database, Database::Postgres(_)) {
-        nothing_is_left_open(&site).await;
-    }
-    let created = retries.iter().filter(|retry| retry.created).count();
-    println!(
-        "{combination:?}, seed {SEED:#x}: {CLIENTS} clients went away, {unanswered} without an answer; at the retry \
-         {created} payments were made, the others found; {:.1?}; {rows:?}",
-        begun.elapsed()
-    );
-}
-
-/// Whether the answer came before the client went.
-async fn goes_away(site: &Site, id: i64) -> bool {
-    let mut random = Seeded::new(SEED + id.unsigned_abs());
-    let mut connection = site.servers[0].connect();
-    connection.send(&press(id).request()).await.expect("a server that listens");
-    // The client's own moment, and not a wait for anything.
-    let moment = Duration::from_micros(random.below(MOMENTS));
-    let answered = timeout(moment, connection.answer()).await.is_ok();
-    connection.hang_up(random.below(2) == 0);
-    answered
-}
-
-struct Retry {
-    id: i64,
-    payment: i64,
-    created: bool,
-}
-
-async fn comes_back(site: &Site, id: i64) -> Retry {
-    let answer = site.servers[0].connect().call(&press(id).request()).await.expect("an answer to the retry");
-    assert!(names_payment(&answer), "client {id}: {} {}", answer.status, answer.body);
-    Retry { id, payment: payment_id(&answer), created: answer.status == 201 }
-}
-
-/// The service itself would end such a transaction only after 30 s.
-async fn nothing_is_left_open(site: &Site) {
-    let open = "SELECT count(*) FROM pg_stat_activity
-         WHERE datname = current_database() AND state LIKE 'idle in transaction%'";
-    until("no connection is idle in transaction", Duration::from_secs(5), async || {
-        (site.database.number(open).await == 0).then_some(())
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn clients_go_away_from_sqlite_in_memory() {
-    clients_go_away(Combination::SqliteMemory).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn clients_go_away_from_postgres_with_redis() {
-    clients_go_away(Combination::PostgresRedis).await;
-}
+use tokio::time::{Instant, sleep};
 
 /// A head has 15 s.
 const SLOW_HEAD: Duration = Duration::from_secs(20);

@@ -184,15 +184,17 @@ async fn a_paid_session_is_settled_though_nobody_comes_back() {
     futures_util::future::join_all(runs).await;
 }
 
-/// What can kill the service on purpose is not in the program that is shipped.
+/// What can kill the service on purpose, or make it wrong, is not in the program that is shipped.
 #[test]
-fn the_shipped_program_has_no_failpoints() {
-    let knows = |program: &Path| {
+fn the_shipped_program_has_neither_failpoints_nor_bugs() {
+    let knows = |program: &Path, variable: &str| {
         let bytes = std::fs::read(program).expect("a program");
-        bytes.windows(VARIABLE.len()).any(|word| word == VARIABLE.as_bytes())
+        bytes.windows(variable.len()).any(|word| word == variable.as_bytes())
     };
-    assert!(knows(&program::failpoints()), "else nothing is proved");
-    assert!(!knows(&program::sekali()));
+    for (program, variable) in [(program::failpoints(), VARIABLE), (program::seeded_bugs(), "SEKALI_BUG")] {
+        assert!(knows(&program, variable), "else nothing is proved");
+        assert!(!knows(&program::sekali(), variable), "{variable}");
+    }
 }
 
 const VARIABLE: &str = "SEKALI_FAILPOINT";

@@ -3,7 +3,7 @@
 use crate::http;
 use crate::settings::Settings;
 use crate::start_error::StartError;
-use crate::wiring::{Ambient, Wired, wire};
+use crate::wiring::{Ambient, Between, Wired, wire};
 use crate::worker::{self, supervised};
 use axum::Router;
 use hyper::server::conn::http1::{self, Connection};
@@ -64,6 +64,15 @@ impl Running {
 
 /// Starts the service that `settings` describe.
 pub async fn start(settings: &Settings, ambient: &Ambient) -> Result<Running, StartError> {
+    start_between(settings, ambient, &|ports| ports).await
+}
+
+/// Starts it with something between its adapters and its flows.
+pub async fn start_between(
+    settings: &Settings,
+    ambient: &Ambient,
+    between: Between<'_>,
+) -> Result<Running, StartError> {
     let listener = listen("SEKALI_LISTEN", settings.listen).await?;
     let address =
         listener.local_addr().map_err(|error| cannot_listen("SEKALI_LISTEN", settings.listen, error))?;
@@ -72,7 +81,7 @@ pub async fn start(settings: &Settings, ambient: &Ambient) -> Result<Running, St
         None => None,
     };
     crate::telemetry::metrics::recorder();
-    let Wired { app, simulator } = wire(settings, ambient, address).await?;
+    let Wired { app, simulator } = wire(settings, ambient, address, between).await?;
     let (stop, stopped) = watch::channel(false);
     let app = Arc::new(app);
     let public_url = app.public_url.clone();

@@ -45,6 +45,24 @@ pub struct Ambient {
     pub probe: Arc<dyn Probe>,
 }
 
+/// The ports through which a service decides, as they are wired. The fault harness puts something in between,
+/// in programs of its own, to see whether it finds what is wrong.
+pub struct Ports {
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// Stripe.
+    pub gateway: Arc<dyn Gateway>,
+    /// Answers by key.
+    pub cache: Arc<dyn IdempotencyCache>,
+    /// One request at a time.
+    pub lock: Arc<dyn Lock>,
+    /// The status of payments.
+    pub board: Arc<dyn StatusBoard>,
+}
+
+/// What stands between the adapters and the flows.
+pub type Between<'b> = &'b (dyn Fn(Ports) -> Ports + Sync);
+
 /// A wired service, with the simulator where there is one.
 pub struct Wired {
     /// What the endpoints work with.
@@ -102,16 +120,22 @@ async fn coordination(settings: &Settings, ambient: &Ambient) -> Result<Coordina
 }
 
 /// Wires everything for a service that listens on `bound`.
-pub async fn wire(settings: &Settings, ambient: &Ambient, bound: SocketAddr) -> Result<Wired, StartError> {
+pub async fn wire(
+    settings: &Settings,
+    ambient: &Ambient,
+    bound: SocketAddr,
+    between: Between<'_>,
+) -> Result<Wired, StartError> {
     let store = open_store(&settings.database)?;
     prepare_schema(&*store, settings.database.auto_migrate).await?;
-    let coordination = coordination(settings, ambient).await?;
+    let Coordination { cache, board, lock, rate } = coordination(settings, ambient).await?;
     let public_url = settings.public_address(bound).trim_end_matches('/').to_owned();
     let (gateway, simulator) = gateway(settings, ambient, bound, &public_url).await?;
+    let Ports { store, gateway, cache, lock, board } = between(Ports { store, gateway, cache, lock, board });
     let settle = Settle {
         store: store.clone(),
         gateway,
-        board: coordination.board,
+        board,
         clock: ambient.clock.clone(),
         random: ambient.random.clone(),
         probe: ambient.probe.clone(),
@@ -119,8 +143,8 @@ pub async fn wire(settings: &Settings, ambient: &Ambient, bound: SocketAddr) -> 
     };
     let pay = Pay {
         store: store.clone(),
-        cache: coordination.cache,
-        lock: coordination.lock,
+        cache,
+        lock,
         clock: ambient.clock.clone(),
         random: ambient.random.clone(),
         probe: ambient.probe.clone(),
@@ -140,7 +164,7 @@ pub async fn wire(settings: &Settings, ambient: &Ambient, bound: SocketAddr) -> 
         seller: settings.seller.clone(),
         inbox: Inbox { settle },
         store,
-        rate: coordination.rate,
+        rate,
         rate_fallback: Arc::new(MemoryCoordination::new(ambient.clock.clone())),
         verifier: Verifier::new(secret, settings.tokens.issuer.clone(), settings.tokens.audience.clone()),
         capabilities: Capabilities::new(secret, &public_url),

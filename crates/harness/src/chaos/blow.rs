@@ -93,11 +93,16 @@ pub async fn strike_postgres(scene: &mut Scene, server: &postgres::Server) {
             let some = "SELECT pid FROM pg_stat_activity
                  WHERE datname = current_database() AND pid <> pg_backend_pid()
                  ORDER BY (state = 'active') DESC, random() LIMIT 1";
-            let victim = client(&url).await.query_opt(some, &[]).await.expect("a query of the test's own");
-            if let Some(victim) = victim {
-                // Gone by itself meanwhile: then nothing is struck this time.
-                let _ = kill(Pid::from_raw(victim.get(0)), Signal::SIGKILL);
-            }
+            let looking = client(&url).await;
+            let victim = looking.query_opt(some, &[]).await.expect("a query of the test's own");
+            // Gone by itself meanwhile: then nothing is struck this time.
+            let struck =
+                victim.is_some_and(|victim| kill(Pid::from_raw(victim.get(0)), Signal::SIGKILL).is_ok());
+            // The first process ends all others when it notices.
+            crate::wait::until("PostgreSQL starts anew", crate::stage::SOON, async || {
+                (!struck || looking.is_closed()).then_some(())
+            })
+            .await;
         }
         _ => {
             server.crash();

@@ -9,7 +9,7 @@ use crate::start_error::StartError;
 use crate::system::{OsRandom, SystemClock};
 use crate::telemetry::log::{Format, Sink, subscriber};
 use crate::telemetry::metrics::StepDurations;
-use crate::wiring::Ambient;
+use crate::wiring::{Ambient, Between};
 use clap::{ArgMatches, Command};
 use sekali_core::ports::{Clock, Probe};
 use std::process::ExitCode;
@@ -37,10 +37,15 @@ pub fn run(matches: &ArgMatches, surroundings: Surroundings<'_>) -> ExitCode {
 
 /// Serves with a given probe.
 pub fn run_with(settings: &Settings, probe: Arc<dyn Probe>) -> ExitCode {
+    run_between(settings, probe, &|ports| ports)
+}
+
+/// Serves with a given probe, and something between the adapters and the flows.
+pub fn run_between(settings: &Settings, probe: Arc<dyn Probe>, between: Between<'_>) -> ExitCode {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     log_to(&settings.log, clock.clone(), Arc::new(Mutex::new(std::io::stdout())));
     let ambient = Ambient { clock, random: Arc::new(OsRandom), probe };
-    match block_on(serve(settings, &ambient)) {
+    match block_on(serve(settings, &ambient, between)) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error)) => complain(&error),
         Err(error) => complain(&format_args!("the runtime cannot be started: {error}")),
@@ -63,8 +68,8 @@ pub(crate) fn log_to(settings: &LogSettings, clock: Arc<dyn Clock>, sink: Sink) 
     let _ = tracing::subscriber::set_global_default(subscriber(filter, format, clock, sink));
 }
 
-async fn serve(settings: &Settings, ambient: &Ambient) -> Result<(), StartError> {
-    let running = server::start(settings, ambient).await?;
+async fn serve(settings: &Settings, ambient: &Ambient, between: Between<'_>) -> Result<(), StartError> {
+    let running = server::start_between(settings, ambient, between).await?;
     told_to_stop().await;
     running.stop().await;
     Ok(())

@@ -1,28 +1,26 @@
-//! 1,000 payments, each with Stripe's webhook and the patient's return at the same instant: one transition
-//! each.
-#![allow(clippy::expect_used, clippy::panic, reason = "a test whose set-up fails has failed")]
-#![allow(clippy::print_stdout, reason = "each test prints what it counted")]
+//! Payments, each with Stripe's webhook and the patient's return at the same instant, and the reconciler among
+//! them: one transition each.
+#![allow(clippy::expect_used, reason = "a test whose set-up fails has failed")]
 
 use sekali_harness::actor::{callback, goes_to_stripe};
+use sekali_harness::campaign::Campaign;
 use sekali_harness::http::Connection;
 use sekali_harness::mailbox::Mailbox;
 use sekali_harness::press::Press;
 use sekali_harness::site::Combination;
 use sekali_harness::stage::{Stage, Webhooks};
-use sekali_harness::wait::all;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 
-const PAYMENTS: i64 = 1000;
 const LANES: usize = 8;
 const COMPLETED: &str = "checkout.session.completed";
 
 /// Who takes the next consultation, and through which servers: the browser's, and the webhook's.
 struct Lane {
+    last: i64,
     next: Arc<AtomicI64>,
     browser: SocketAddr,
     webhooks: SocketAddr,
@@ -34,7 +32,7 @@ impl Lane {
         let mut webhooks = Connection::to(self.webhooks);
         loop {
             let id = self.next.fetch_add(1, Ordering::SeqCst) + 1;
-            if id > PAYMENTS {
+            if id > self.last {
                 return;
             }
             let press = Press::own(id, format!("settle-{id}"));
@@ -50,43 +48,42 @@ impl Lane {
     }
 }
 
-async fn settle(combination: Combination) {
-    let begun = Instant::now();
+async fn settle(mut campaign: Campaign, combination: Combination) {
+    let payments = i64::try_from(campaign.rounds()).expect("not so many");
     let mailbox = Arc::new(Mailbox::open().await);
-    // The reconciler looks once, at the start: whoever settles is one of the two.
-    let tuning = [("SEKALI_RECONCILE_INTERVAL", "3600")];
-    let stage = Arc::new(Stage::set(combination, Webhooks::To(&mailbox.url), PAYMENTS, &tuning).await);
+    // The reconciler looks at all that is open once a second: it may be any of the three.
+    let tuning = [("SEKALI_RECONCILE_INTERVAL", "1")];
+    let stage = Arc::new(Stage::set(combination, Webhooks::To(&mailbox.url), payments, &tuning).await);
     let addresses: Vec<SocketAddr> = stage.servers.iter().map(|server| server.address).collect();
     let (next, mut lanes) = (Arc::new(AtomicI64::new(0)), JoinSet::new());
     for lane in 0..LANES {
         let (browser, webhooks) =
             (addresses[lane % addresses.len()], addresses[(lane + 1) % addresses.len()]);
-        let lane = Lane { next: Arc::clone(&next), browser, webhooks };
+        let lane = Lane { last: payments, next: Arc::clone(&next), browser, webhooks };
         lanes.spawn(lane.play(Arc::clone(&stage), Arc::clone(&mailbox)));
     }
-    all(lanes).await;
-    let settled = begun.elapsed();
+    while lanes.join_next().await.map(|lane| lane.expect("a lane")).is_some() {
+        campaign.progress(next.load(Ordering::SeqCst).unsigned_abs());
+    }
     stage.rests().await;
-    let by = check(&stage).await;
-    println!(
-        "{combination:?}: {PAYMENTS} payments settled in {settled:.1?}, {by:?}; one transition each, no error, \
-         and {:.1?} until the host knew all of it",
-        begun.elapsed()
-    );
+    for (who, times) in check(&stage, payments).await {
+        campaign.count(&format!("settled by the {who}"), times.unsigned_abs());
+    }
+    campaign.passed();
 }
 
 /// Who made the transitions.
-async fn check(stage: &Stage) -> BTreeMap<&'static str, i64> {
+async fn check(stage: &Stage, payments: i64) -> BTreeMap<&'static str, i64> {
     let count = async |sql: &str| stage.database.number(sql).await;
-    assert_eq!(count("SELECT count(*) FROM payments WHERE status = 'completed'").await, PAYMENTS);
-    assert_eq!(count("SELECT count(*) FROM payment_events WHERE kind = 'completed'").await, PAYMENTS);
+    assert_eq!(count("SELECT count(*) FROM payments WHERE status = 'completed'").await, payments);
+    assert_eq!(count("SELECT count(*) FROM payment_events WHERE kind = 'completed'").await, payments);
     let once = "SELECT count(DISTINCT payment_id) FROM payment_events WHERE kind = 'completed'";
-    assert_eq!(count(once).await, PAYMENTS);
-    assert_eq!(count("SELECT count(*) FROM captures WHERE disposition = 'settled'").await, PAYMENTS);
-    assert_eq!(count("SELECT count(*) FROM captures").await, PAYMENTS);
+    assert_eq!(count(once).await, payments);
+    assert_eq!(count("SELECT count(*) FROM captures WHERE disposition = 'settled'").await, payments);
+    assert_eq!(count("SELECT count(*) FROM captures").await, payments);
     let handled = "SELECT count(*) FROM gateway_events WHERE finished_at IS NOT NULL AND error IS NULL";
-    assert_eq!(count(handled).await, PAYMENTS, "each webhook was handled at once");
-    stage.database.holds(PAYMENTS).await;
+    assert_eq!(count(handled).await, payments, "each webhook was handled at once");
+    stage.database.holds(payments).await;
     for server in &stage.servers {
         assert_eq!(server.count_logged(r#""level":"ERROR""#), 0, "{}", server.said());
     }
@@ -102,11 +99,14 @@ async fn check(stage: &Stage) -> BTreeMap<&'static str, i64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn callback_and_webhook_at_once_on_sqlite() {
-    settle(Combination::SqliteMemory).await;
+async fn campaign_settle_sqlite() {
+    let what = "callback and webhook of one payment at the same instant beside the reconciler, on SQLite";
+    settle(Campaign::begin("campaign_settle_sqlite", what, 150, 10_000), Combination::SqliteMemory).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn callback_and_webhook_at_once_through_two_servers() {
-    settle(Combination::TwoServers).await;
+async fn campaign_settle_two_servers() {
+    let what =
+        "callback and webhook of one payment at the same instant through two servers, beside the reconciler";
+    settle(Campaign::begin("campaign_settle_two_servers", what, 150, 10_000), Combination::TwoServers).await;
 }

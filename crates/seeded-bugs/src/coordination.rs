@@ -1,0 +1,58 @@
+//! Cache, lock and status board with a bug.
+
+use async_trait::async_trait;
+use sekali_core::domain::{IdempotencyKey, Payment, PaymentId, UserId};
+use sekali_core::ports::{
+    CachedPayment, CoordinationDown, IdempotencyCache, Lock, LockAttempt, LockName, LockToken, Lookup,
+    StatusBoard,
+};
+use std::sync::Arc;
+
+/// Everybody gets it.
+pub(crate) struct LockThatExpires;
+
+#[async_trait]
+impl Lock for LockThatExpires {
+    async fn try_acquire(&self, _: LockName, _: &LockToken) -> Result<LockAttempt, CoordinationDown> {
+        Ok(LockAttempt::Acquired)
+    }
+
+    async fn release(&self, _: LockName, _: &LockToken) -> Result<bool, CoordinationDown> {
+        Ok(true)
+    }
+}
+
+/// Keeps keys, whoever's they are.
+pub(crate) struct CacheOfEverybody(pub(crate) Arc<dyn IdempotencyCache>);
+
+const EVERYBODY: UserId = UserId(1);
+
+#[async_trait]
+impl IdempotencyCache for CacheOfEverybody {
+    async fn lookup(&self, _: UserId, key: &IdempotencyKey) -> Result<Option<Lookup>, CoordinationDown> {
+        self.0.lookup(EVERYBODY, key).await
+    }
+
+    async fn store(
+        &self,
+        _: UserId,
+        key: &IdempotencyKey,
+        entry: &CachedPayment,
+    ) -> Result<(), CoordinationDown> {
+        self.0.store(EVERYBODY, key, entry).await
+    }
+}
+
+/// Hears nothing, and so tells nothing.
+pub(crate) struct BoardThatIsNotTold;
+
+#[async_trait]
+impl StatusBoard for BoardThatIsNotTold {
+    async fn changing(&self, _: PaymentId) -> Result<(), CoordinationDown> {
+        Ok(())
+    }
+
+    async fn publish(&self, _: &Payment) -> Result<(), CoordinationDown> {
+        Ok(())
+    }
+}
