@@ -10,12 +10,15 @@ use sekali_harness::http::{Answer, Connection, Request};
 use sekali_harness::lanes::Lanes;
 use sekali_harness::mailbox::{Letter, Mailbox};
 use sekali_harness::press::Press;
+use sekali_harness::program;
+use sekali_harness::proxy::{Direction, Fault, Manner, Proxy};
 use sekali_harness::seed::Seeded;
 use sekali_harness::site::Combination;
 use sekali_harness::stage::{SOON, Stage, Webhooks};
 use sekali_harness::wait::{all, until};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::time::Duration;
 use tokio::task::{JoinHandle, JoinSet};
 
 /// Of 5000.00, in centavos.
@@ -31,8 +34,8 @@ const EVENTS: [&str; 5] = [
     "refund.created",
 ];
 const ORDERS: usize = 120;
-/// How long Stripe's answer with the session takes where its events overtake it.
-const OVERTAKEN: u32 = 500;
+/// So late is Stripe's answer with the session where its events overtake it.
+const OVERTAKEN: Duration = Duration::from_millis(400);
 /// By Stripe's clock.
 const LATE: i64 = 3 * DAY;
 
@@ -100,6 +103,8 @@ struct Waiting {
 struct Scene<'s> {
     stage: &'s Stage,
     mailbox: &'s Mailbox,
+    /// On the way to Stripe.
+    proxy: &'s Proxy,
     turn: usize,
     overtaken: u64,
 }
@@ -148,12 +153,8 @@ impl Scene<'_> {
         let press = Press::own(consultation, format!("events-{consultation}"));
         let answer = connection.call(&press.request()).await.expect("an answer");
         assert_eq!(answer.status, 201, "{}", answer.body);
-        if overtakes {
-            let path = "/v1/checkout/sessions";
-            let slow =
-                json!({ "kind": "slow", "method": "POST", "path": path, "times": 1, "delay_ms": OVERTAKEN });
-            stripe.fail(&slow).await;
-        }
+        let late = Fault { direction: Direction::ToClient, after: 0, manner: Manner::Delay(OVERTAKEN) };
+        self.proxy.set(overtakes.then_some(late));
         let visit =
             tokio::spawn(
                 async move { follow(&mut connection, &answer).await.expect("an answer of the page") },
@@ -232,8 +233,14 @@ async fn batch((seed, orders): (u64, Vec<Vec<usize>>)) -> Counted {
     let mailbox = Mailbox::open().await;
     let last = i64::try_from(orders.len()).expect("a small number");
     let tuning = [("SEKALI_RECONCILE_INTERVAL", "3600")];
-    let stage = Stage::set(Combination::TwoServers, Webhooks::To(&mailbox.url), last, &tuning).await;
-    let mut scene = Scene { stage: &stage, mailbox: &mailbox, turn: 0, overtaken: 0 };
+    let mut stage = Stage::empty(Combination::TwoServers, Webhooks::To(&mailbox.url), &tuning).await;
+    let proxy = Proxy::open(stage.stripe.address()).await;
+    let through = proxy.in_place_of(&stage.stripe.base());
+    for _ in 0..2 {
+        stage.serve_with(program::serve(), &[("STRIPE_API_BASE", &through)]).await;
+    }
+    stage.database.seed(last, |id| id).await;
+    let mut scene = Scene { stage: &stage, mailbox: &mailbox, proxy: &proxy, turn: 0, overtaken: 0 };
     let (mut waiting, mut counted) = (Vec::new(), Counted::default());
     for (consultation, order) in (1..).zip(&orders) {
         let plan = Plan::drawn(order, &mut random);
