@@ -1,4 +1,5 @@
 //! What a run never does: more requests than it may, longer than it may, anything with real money.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test whose set-up fails has failed")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Each fault that payment services are known for is found, and named for what it does to a patient.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test whose set-up fails has failed")]
 
 mod support;
 
