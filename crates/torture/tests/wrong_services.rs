@@ -4,7 +4,7 @@
 mod support;
 
 use sekali_torture::{Finding, Harm, Report, Verdict};
-use support::{Fault, against};
+use support::{Fault, against, attack, demanding_file, start};
 
 fn wrong(report: &Report) -> Vec<&'static str> {
     let wrong = report.findings.iter().filter(|finding| finding.verdict == Verdict::Wrong);
@@ -84,4 +84,26 @@ async fn keys_that_stand_for_more_than_one_request() {
 #[tokio::test(flavor = "multi_thread")]
 async fn errors_for_a_payment_that_was_made() {
     found(Fault::FailsWhenBusy, Harm::ErrorShown, &["double-click", "storm-one-key"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn presses_without_a_key() {
+    let (_service, address) = start(Fault::Careless).await;
+    let report = attack(address, &demanding_file(), &["no-key", "empty-key"], 5000).await.unwrap();
+    for finding in &report.findings {
+        assert_eq!(finding.harm, Some(Harm::ChargedTwice), "{}", report.text());
+    }
+}
+
+/// An attack that nothing fails proves nothing: each of them finds something in one of these three.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_attack_can_find_something() {
+    let mut found = Vec::new();
+    for fault in [Fault::Careless, Fault::SaysYes, Fault::Refuses] {
+        let (_service, address) = start(fault).await;
+        let report = attack(address, &demanding_file(), &[], 5000).await.unwrap();
+        found.extend(wrong(&report));
+    }
+    let never = sekali_torture::attacks().map(|(id, _)| id).filter(|id| !found.contains(id));
+    assert_eq!(never.collect::<Vec<_>>(), Vec::<&str>::new());
 }

@@ -4,7 +4,7 @@
 use axum::Router;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use sekali_torture::{Bounds, Finding, Halt, Plan, Progress, Report, RequestFile, Strength, Target};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -46,6 +46,12 @@ pub(crate) enum Fault {
     LiveMode,
     /// The first answer of all is 429.
     LimitsFirst,
+    /// Everything makes a new payment.
+    Careless,
+    /// Everything is answered with the first payment.
+    SaysYes,
+    /// After the first payment everything is refused.
+    Refuses,
 }
 
 /// What the service holds.
@@ -87,6 +93,12 @@ async fn pay(State(service): State<Arc<Service>>, headers: HeaderMap, body: Stri
     if first && service.fault == Fault::LimitsFirst {
         return answer(429, json!({}));
     }
+    match service.fault {
+        Fault::Careless => return service.careless(&body),
+        Fault::Refuses if !first => return answer(403, json!({})),
+        Fault::SaysYes | Fault::Refuses => return answer(201, json!({ "payment": { "id": 1 } })),
+        _ => {}
+    }
     let Some(user) = user(&headers, service.fault) else { return answer(401, json!({})) };
     let key = headers.get("idempotency-key").and_then(|value| value.to_str().ok()).unwrap_or_default();
     if headers.get_all("idempotency-key").iter().count() > 1 || key.is_empty() {
@@ -100,6 +112,13 @@ async fn pay(State(service): State<Arc<Service>>, headers: HeaderMap, body: Stri
 }
 
 impl Service {
+    fn careless(&self, body: &str) -> Answer {
+        let request: Value = serde_json::from_str(body).unwrap_or_default();
+        let mut kept = self.kept.lock().unwrap();
+        kept.payments.push((request["consultation"].as_i64().unwrap_or(0), 1));
+        answer(201, json!({ "payment": { "id": kept.payments.len() } }))
+    }
+
     fn scope(&self, user: i64, key: &str) -> String {
         match self.fault {
             Fault::KeyNotScoped => key.to_owned(),
@@ -186,9 +205,12 @@ async fn list(
     headers: HeaderMap,
 ) -> Answer {
     service.requests.fetch_add(1, Ordering::SeqCst);
+    if matches!(service.fault, Fault::SaysYes | Fault::Refuses) {
+        return answer(200, json!({ "count": 1 }));
+    }
     let Some(user) = user(&headers, service.fault) else { return answer(401, json!({})) };
     let all = service.kept.lock().unwrap().payments.clone();
-    let open = service.fault == Fault::OpenList;
+    let open = matches!(service.fault, Fault::OpenList | Fault::Careless);
     let seen = all.iter().filter(|(paid, payer)| *paid == query["consultation"] && (open || *payer == user));
     answer(200, json!({ "count": seen.count() }))
 }
@@ -196,10 +218,11 @@ async fn list(
 /// A service that runs until its test ends, and its address.
 pub(crate) async fn start(fault: Fault) -> (Arc<Service>, SocketAddr) {
     let service = Arc::new(Service { fault, requests: AtomicUsize::new(0), kept: Mutex::default() });
-    let routes = Router::new().route("/pay", post(pay)).route("/payments", get(list));
+    let table = Router::new().route("/pay", post(pay)).route("/payments", get(list));
+    let table = table.route("/consultations/{id}", put(async || answer(200, json!({}))));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let router = routes.with_state(service.clone());
+    let router = table.with_state(service.clone());
     tokio::spawn(async move { axum::serve(listener, router).await });
     (service, address)
 }
@@ -269,4 +292,13 @@ pub(crate) async fn against(fault: Fault, only: &[&str]) -> Report {
 /// The service's own request file: it repeats the first answer, and answers another key with 200.
 pub(crate) fn file() -> String {
     FILE.to_owned()
+}
+
+/// The same service, if it promised all that can be promised.
+pub(crate) fn demanding_file() -> String {
+    let key = "[key]\nheader = \"X-Key\"\nbody = \"/key\"\nlongest = 255\nprintable_ascii = true\n";
+    let fresh = "[fresh]\nmethod = \"PUT\"\npath = \"/consultations/{consultation}\"\ntoken = \"any\"\n";
+    let promises = "[promises]\nsekali_answers = true\n[count]";
+    let file = FILE.replace("[key]\nheader = \"Idempotency-Key\"\n", key).replace("\"5000\"", "\"5000.00\"");
+    file.replace("[count]", &format!("{fresh}{promises}"))
 }
