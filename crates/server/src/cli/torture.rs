@@ -22,7 +22,7 @@ const WRONG: u8 = 1;
 /// The attacks could not be made, or not all of them.
 const NOT_RUN: u8 = 2;
 /// Tokens outlive the longest run.
-const TOKEN_LIFE: Duration = Duration::from_hours(2);
+const TOKEN_LIFE: Duration = Duration::from_secs(2 * 3600);
 /// The longest run, in seconds.
 const LONGEST: u64 = 3600;
 
@@ -92,7 +92,9 @@ pub fn run(matches: &ArgMatches, surroundings: Surroundings<'_>) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if matches.get_flag("list") {
-        say(&sekali_torture::attacks().map(|(id, title)| format!("{id:<28}{title}\n")).collect::<String>());
+        let lines: Vec<String> =
+            sekali_torture::attacks().map(|(id, title)| format!("{id:<28}{title}\n")).collect();
+        say(&lines.concat());
         return ExitCode::SUCCESS;
     }
     match report(matches, surroundings) {
