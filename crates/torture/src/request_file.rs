@@ -209,7 +209,7 @@ mod tests {
     fn with(from: &str, to: &str) -> String {
         assert!(SEKALI.contains(from), "{from}");
         let parsed = RequestFile::parse(&SEKALI.replacen(from, to, 1));
-        parsed.err().expect("it was accepted").to_string()
+        parsed.expect_err("it was accepted").to_string()
     }
 
     #[test]

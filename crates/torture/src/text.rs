@@ -66,7 +66,7 @@ fn shown(finding: &Finding) -> String {
         let _ = writeln!(text, "         {reason}");
     }
     for problem in &finding.problems {
-        let _ = writeln!(text, "         {}: {}", problem.harm.suffered().to_uppercase(), problem.what);
+        let _ = writeln!(text, "         {}: {}", problem.harm.label(), problem.what);
     }
     if finding.verdict == Verdict::Wrong {
         let rules: Vec<String> = finding.rules.iter().map(ToString::to_string).collect();

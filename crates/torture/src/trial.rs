@@ -29,6 +29,19 @@ pub enum Harm {
 }
 
 impl Harm {
+    /// In two words.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::ChargedTwice => "CHARGED TWICE",
+            Self::DataShown => "SHOWN TO OTHERS",
+            Self::PaymentLost => "PAYMENT LOST",
+            Self::CannotPay => "CANNOT PAY",
+            Self::NotPaid => "NOT PAID",
+            Self::ErrorShown => "ERROR SHOWN",
+            Self::ClientMisled => "MISLED",
+        }
+    }
+
     /// What a patient would have suffered, to go after "the patient".
     pub fn suffered(self) -> &'static str {
         match self {

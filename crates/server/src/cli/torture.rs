@@ -22,7 +22,7 @@ const WRONG: u8 = 1;
 /// The attacks could not be made, or not all of them.
 const NOT_RUN: u8 = 2;
 /// Tokens outlive the longest run.
-const TOKEN_LIFE: Duration = Duration::from_hours(2);
+const TOKEN_LIFE: Duration = Duration::from_secs(2 * 3600);
 /// The longest run, in seconds.
 const LONGEST: u64 = 3600;
 
@@ -92,7 +92,9 @@ pub fn run(matches: &ArgMatches, surroundings: Surroundings<'_>) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if matches.get_flag("list") {
-        say(&sekali_torture::attacks().map(|(id, title)| format!("{id:<28}{title}\n")).collect::<String>());
+        let lines: Vec<String> =
+            sekali_torture::attacks().map(|(id, title)| format!("{id:<28}{title}\n")).collect();
+        say(&lines.concat());
         return ExitCode::SUCCESS;
     }
     match report(matches, surroundings) {
@@ -199,5 +201,63 @@ impl Progress for Told {
             Verdict::NotFinished => "not finished",
         };
         let _ = writeln!(std::io::stderr().lock(), "{word} ({} requests)", finding.requests);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+    fn refused(arguments: &[&str], env: &[(&str, &str)]) -> String {
+        let env = |name: &str| env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).into());
+        let read = |path: &Path| match path.to_str() {
+            Some("wrong.toml") => Ok("[request]\nmethod = 1".to_owned()),
+            _ => Err(std::io::ErrorKind::NotFound.into()),
+        };
+        let command_line = ["torture"].iter().chain(arguments);
+        let matches = command().try_get_matches_from(command_line).unwrap();
+        report(&matches, Surroundings { env: &env, read: &read }).err().unwrap()
+    }
+
+    #[test]
+    fn what_cannot_be_attacked_is_said_in_one_sentence() {
+        let secret = ("SEKALI_JWT_SECRET", SECRET);
+        let here = "http://127.0.0.1:9";
+        for (arguments, env, words) in [
+            (&["http://192.0.2.7"][..], &[secret][..], "--i-own-this-test-deployment 192.0.2.7"),
+            (&["elsewhere"], &[secret], "elsewhere is not an address"),
+            (&[here, "--request", "gone.toml"], &[secret], "--request is gone.toml"),
+            (&[here, "--request", "wrong.toml"], &[secret], "the request file is not understood"),
+            (&[here], &[secret, ("STRIPE_SECRET_KEY", "sk_live_123456")], "is a live key"),
+            (&[here], &[secret, ("STRIPE_SECRET_KEY", "rk_live_123456")], "is a live key"),
+            (&[here], &[("SEKALI_JWT_SECRET", "short")], "SEKALI_JWT_SECRET"),
+            (&[here], &[], "there are no tokens"),
+        ] {
+            let sentence = refused(arguments, env);
+            assert!(sentence.contains(words), "{sentence}");
+            assert!(!sentence.contains('\n') && !sentence.contains("123456"), "{sentence}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_needed_and_numbers_have_bounds() {
+        for arguments in
+            [&[][..], &["http://127.0.0.1", "--storm", "501"], &["http://127.0.0.1", "--rounds", "0"]]
+        {
+            let command_line = ["torture"].iter().chain(arguments);
+            assert!(command().try_get_matches_from(command_line).is_err(), "{arguments:?}");
+        }
+        assert!(command().try_get_matches_from(["torture", "--print-request"]).is_ok());
+    }
+
+    #[test]
+    fn a_role_stands_in_the_token_and_a_patients_has_none() {
+        let settings =
+            TokenSettings { secret: crate::settings::Secret::new(SECRET), issuer: None, audience: None };
+        let lengths = [None, Some("service")].map(|role| signed(&settings, 1, role).len());
+        assert!(lengths[0] < lengths[1], "{lengths:?}");
     }
 }

@@ -49,29 +49,31 @@ pub(super) const CHECKS: &[Check] = &[
     },
 ];
 
-/// The request with this key in all its places.
-fn keyed(scene: &Scene, visit: &Visit, key: &str) -> Press {
-    visit.press(scene, key)
-}
-
 async fn no_key(scene: &Scene, trial: &mut Trial) -> Result<(), Halt> {
     let press = Visit::new(scene).await?.new_press(scene);
-    let bare = Press { key_lines: Vec::new(), key_in_body: None, key: String::new(), ..press.clone() };
-    let heard = scene.call(&bare).await?;
-    refused(scene, trial, "no key", &press, &heard, Harm::ChargedTwice).await?;
-    if heard.payment().is_none() {
-        status(trial, "no key", &heard, &[400]);
-    }
-    Ok(())
+    let bare = Press { key_lines: Vec::new(), key_in_body: None, key: String::new(), ..press };
+    keyless(scene, trial, "no key", &bare).await
 }
 
 async fn empty_key(scene: &Scene, trial: &mut Trial) -> Result<(), Halt> {
-    let press = keyed(scene, &Visit::new(scene).await?, "");
-    let heard = scene.call(&press).await?;
-    refused(scene, trial, "an empty key", &press, &heard, Harm::ChargedTwice).await?;
+    let press = Visit::new(scene).await?.press(scene, "");
+    keyless(scene, trial, "an empty key", &press).await
+}
+
+/// Refused with 400; where it is accepted, what counts is whether the same press again charges again.
+async fn keyless(scene: &Scene, trial: &mut Trial, what: &str, press: &Press) -> Result<(), Halt> {
+    let heard = scene.call(press).await?;
     if heard.payment().is_none() {
-        status(trial, "an empty key", &heard, &[400]);
+        refused(scene, trial, what, press, &heard, Harm::ClientMisled).await?;
+        status(trial, what, &heard, &[400]);
+        return Ok(());
     }
+    let again = scene.call(press).await?;
+    trial.saw(format!("{what}: {}, again {}", heard.shown(), again.shown()));
+    trial.wrong(Harm::ClientMisled, format!("{what}: answered {}, not refused", heard.shown()));
+    trial.expect(again.payment().is_none_or(|id| heard.payment() == Some(id)), Harm::ChargedTwice, || {
+        format!("{what}: the same press again was answered {}", again.shown())
+    });
     Ok(())
 }
 
@@ -84,14 +86,14 @@ fn of_length(scene: &Scene, length: usize) -> String {
 
 async fn longest_key(scene: &Scene, trial: &mut Trial) -> Result<(), Halt> {
     let Some(longest) = scene.file.key.longest else { return trial.does_not_apply(NO_LENGTH) };
-    let press = keyed(scene, &Visit::new(scene).await?, &of_length(scene, longest));
+    let press = Visit::new(scene).await?.press(scene, &of_length(scene, longest));
     can_pay(scene, trial, &format!("{longest} characters"), &press).await?;
     Ok(())
 }
 
 async fn too_long_key(scene: &Scene, trial: &mut Trial) -> Result<(), Halt> {
     let Some(longest) = scene.file.key.longest else { return trial.does_not_apply(NO_LENGTH) };
-    let press = keyed(scene, &Visit::new(scene).await?, &of_length(scene, longest + 1));
+    let press = Visit::new(scene).await?.press(scene, &of_length(scene, longest + 1));
     let heard = scene.call(&press).await?;
     let what = format!("{} characters", longest + 1);
     refused(scene, trial, &what, &press, &heard, Harm::ClientMisled).await?;
@@ -105,7 +107,7 @@ async fn non_ascii_key(scene: &Scene, trial: &mut Trial) -> Result<(), Halt> {
     if !scene.file.key.printable_ascii {
         return trial.does_not_apply("the request file does not say that keys are printable ASCII");
     }
-    let press = keyed(scene, &Visit::new(scene).await?, &format!("kunci-é-{}", scene.key()));
+    let press = Visit::new(scene).await?.press(scene, &format!("kunci-é-{}", scene.key()));
     let heard = scene.call(&press).await?;
     refused(scene, trial, "a key with é", &press, &heard, Harm::ClientMisled).await?;
     Ok(())

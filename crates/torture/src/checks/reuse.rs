@@ -76,7 +76,7 @@ fn reused(scene: &Scene, trial: &mut Trial, what: &str, first: &Heard, second: &
                 format!("{what}: both were accepted (payment {id} for the second)"),
             );
         }
-        Meaning::KeyReused => {}
+        Meaning::KeyReused => status(trial, what, second, &[422]),
         _ => status(trial, what, second, &scene.file.answers.key_reused),
     }
 }
