@@ -5,9 +5,12 @@ use crate::wait::until;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Read};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -111,6 +114,14 @@ impl Server {
     }
 }
 
+/// A file of its own in the folder that `./dev test` looks through for secrets at its end, if there is one.
+fn kept() -> Option<File> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let folder = std::env::var_os("SEKALI_TEST_LOGS")?;
+    let name = format!("server-{}-{}.log", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    Some(File::create(Path::new(&folder).join(name)).expect("a log can be kept"))
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         // Either fails only because the process has ended by itself.
@@ -123,7 +134,11 @@ impl Lines {
     fn drain(&self, output: Option<impl Read + Send + 'static>) {
         let (output, lines) = (output.expect("a piped output"), self.clone());
         std::thread::spawn(move || {
+            let mut kept = kept();
             for line in BufReader::new(output).lines().map_while(Result::ok) {
+                if let Some(file) = &mut kept {
+                    writeln!(file, "{line}").expect("a log can be kept");
+                }
                 lines.0.lock().unwrap_or_else(PoisonError::into_inner).push(line);
             }
         });

@@ -22,6 +22,7 @@ mod webhook;
 
 pub use config::{StripeConfig, StripeConfigError};
 pub use gateway::StripeGateway;
+pub use webhook::verify as verify_webhook;
 
 /// The version of Stripe's API that requests and answers have. Pinned, so that Stripe's default for
 /// an account changes nothing here.

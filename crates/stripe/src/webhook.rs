@@ -58,8 +58,10 @@ impl<'a> Signature<'a> {
     }
 }
 
-/// Checks the signature first: only of a signature that is Stripe's does the time mean anything.
-pub(crate) fn verify(
+/// What a webhook tells, if its header `Stripe-Signature` was made with one of the secrets over these very bytes, no
+/// longer than the tolerance ago or ahead. The signature is checked first: only of one that is Stripe's does the
+/// time mean anything.
+pub fn verify(
     secrets: &[String],
     payload: &[u8],
     header: &str,

@@ -168,6 +168,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_longer_than_any_amount_is_not_read() {
+        let of_length = |length: usize| format!("{}5", "0".repeat(length - 1));
+        assert_eq!(Decimal::parse_digits(&of_length(64)).map(|d| d.to_string()), Ok("5".into()));
+        for length in [65, 66, 100] {
+            assert_eq!(Decimal::parse_digits(&of_length(length)), Err(DecimalError::OutOfRange), "{length}");
+        }
+    }
+
+    #[test]
     fn minor_units_are_exact_or_nothing() {
         let decimal = |text| Decimal::parse_json_number(text).unwrap();
         assert_eq!(decimal("5000.00").to_minor(2), Some(500_000));

@@ -129,7 +129,7 @@ impl Inbox {
 
 /// The event as it is kept: without its object, which holds what the patient typed into Stripe's page (name,
 /// e-mail) and is not needed, since Stripe is asked for it.
-fn without_the_object(payload: &[u8]) -> String {
+pub fn without_the_object(payload: &[u8]) -> String {
     let mut event: Value = serde_json::from_slice(payload).unwrap_or_default();
     if let Some(members) = event.as_object_mut() {
         members.remove("data");

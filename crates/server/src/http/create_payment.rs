@@ -56,7 +56,7 @@ pub(super) async fn create_payment(
 }
 
 /// Content type, syntax, the key's form, the fields: in that order.
-fn read(headers: &HeaderMap, admitted: &Admitted) -> Result<(PayRequest, Dialect), Problem> {
+pub(super) fn read(headers: &HeaderMap, admitted: &Admitted) -> Result<(PayRequest, Dialect), Problem> {
     let fields = Fields::read(headers, &admitted.body)?;
     let (key, dialect) = key::find(headers, &fields)?;
     let mut check = Check::default();

@@ -114,3 +114,58 @@ fn malformed(error: KeyError) -> Problem {
 fn invalid(id: &str, en: &str) -> Problem {
     Problem::new(Kind::InvalidIdempotencyKey).detail(id, en)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+    use http::header::CONTENT_TYPE;
+    use proptest::prelude::*;
+
+    fn found(name: &'static str, value: &str, body: &str) -> Option<(String, Dialect)> {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if !name.is_empty() {
+            headers.insert(name, value.parse().ok()?);
+        }
+        let fields = Fields::read(&headers, body.as_bytes()).ok()?;
+        let (key, dialect) = find(&headers, &fields).ok()?;
+        Some((key.as_str().to_owned(), dialect))
+    }
+
+    fn quoted(key: &str) -> String {
+        format!("\"{}\"", key.replace('\\', "\\\\").replace('"', "\\\""))
+    }
+
+    proptest! {
+        /// HTTP takes blanks at a header's ends away, so no key of a header has any.
+        #[test]
+        fn a_key_is_the_same_wherever_it_stands(key in "[!-~]([ -~]{0,100}[!-~])?") {
+            let body = serde_json::json!({ "idempotency_key": key }).to_string();
+            let original = Some((key.clone(), Dialect::Original));
+            prop_assert_eq!(found(ORIGINAL, &key, "{}"), original.clone());
+            prop_assert_eq!(found("", "", &body), original.clone());
+            prop_assert_eq!(found(ORIGINAL, &key, &body), original);
+            let standard = Some((key.clone(), Dialect::Standard));
+            prop_assert_eq!(found(STANDARD, &quoted(&key), "{}"), standard.clone());
+            prop_assert_eq!(found(STANDARD, &quoted(&key), &body), standard.clone());
+            if !key.starts_with('"') {
+                prop_assert_eq!(found(STANDARD, &key, "{}"), standard);
+            }
+        }
+
+        /// Whatever is read of a quoted key is a string that its own quoted form gives back.
+        #[test]
+        fn a_quoted_key_is_read_in_one_way_only(inner in "[ -~]{0,20}") {
+            if let Some((key, _)) = found(STANDARD, &format!("\"{inner}\""), "{}") {
+                prop_assert_eq!(quoted(&key), format!("\"{inner}\""));
+            }
+        }
+
+        #[test]
+        fn two_keys_that_differ_are_refused(one in "[!-~]{1,20}", other in "[!-~]{1,20}") {
+            let body = serde_json::json!({ "idempotency_key": other }).to_string();
+            prop_assert_eq!(found(ORIGINAL, &one, &body).is_some(), one == other);
+        }
+    }
+}

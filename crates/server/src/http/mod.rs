@@ -23,6 +23,8 @@ mod problem_pages;
 mod process;
 mod put_consultation;
 mod read_payments;
+#[doc(hidden)]
+pub mod reading;
 mod refund_payment;
 mod timeline;
 mod view;

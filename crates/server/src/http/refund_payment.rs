@@ -13,14 +13,14 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use http::{HeaderMap, HeaderName, StatusCode};
 use sekali_core::decision::refund::Wish;
-use sekali_core::domain::{Fingerprint, Money, Receipt, Refund, RefundState, Role};
+use sekali_core::domain::{Currency, Fingerprint, Money, Receipt, Refund, RefundState, Role};
 use sekali_core::flow::refund::Refunded;
 use serde::Serialize;
 use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// What a refund's body may hold.
-const MEMBERS: &[&str] = &["amount", "reason", "idempotency_key"];
+pub(super) const MEMBERS: &[&str] = &["amount", "reason", "idempotency_key"];
 /// The longest reason, in characters.
 const LONGEST_REASON: usize = 500;
 
@@ -76,7 +76,7 @@ pub(super) async fn refund_payment(
     if admitted.user.role != Role::Admin {
         return Err(Problem::new(Kind::Forbidden));
     }
-    let (amount, reason) = read(&fields, &receipt)?;
+    let (amount, reason) = read(&fields, receipt.payment.amount.currency)?;
     let payment = receipt.payment.id;
     let wish = Wish {
         id: app.random.uuid(),
@@ -94,9 +94,8 @@ pub(super) async fn refund_payment(
 }
 
 /// How much (`None`: all that remains), and why.
-fn read(fields: &Fields, receipt: &Receipt) -> Result<(Option<Money>, Option<String>), Problem> {
+pub(super) fn read(fields: &Fields, currency: Currency) -> Result<(Option<Money>, Option<String>), Problem> {
     let mut check = Check::default();
-    let currency = receipt.payment.amount.currency;
     // What became null on its way here (as NaN does in JSON) was an amount, and not a wish for all.
     if fields.is_null("amount") {
         check.fail(

@@ -37,6 +37,7 @@ mod refund_keys;
 mod refunds;
 mod routes;
 mod secrets;
+mod slow_readers;
 mod smuggling;
 mod strangers;
 mod timeline;

@@ -3,7 +3,10 @@
 use super::ambient::TestClock;
 use sekali::telemetry::log::{Format, subscriber};
 use serde_json::{Map, Value};
-use std::sync::{Arc, Mutex};
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::EnvFilter;
 
@@ -12,6 +15,16 @@ use tracing_subscriber::EnvFilter;
 pub struct Logs {
     written: Arc<Mutex<Vec<u8>>>,
     _guard: DefaultGuard,
+}
+
+/// Into the folder that `./dev test` looks through for secrets at its end.
+impl Drop for Logs {
+    fn drop(&mut self) {
+        let Some(folder) = std::env::var_os("SEKALI_TEST_LOGS") else { return };
+        let file = Path::new(&folder).join(format!("in-tests-{}.log", std::process::id()));
+        let mut file = OpenOptions::new().create(true).append(true).open(file).unwrap();
+        file.write_all(&self.written.lock().unwrap_or_else(PoisonError::into_inner)).unwrap();
+    }
 }
 
 impl Logs {
