@@ -26,6 +26,7 @@ pub mod database;
 pub mod evidence;
 pub mod front;
 pub mod gateway;
+pub mod haproxy;
 pub mod host;
 pub mod http;
 pub mod lanes;
