@@ -95,7 +95,7 @@ async fn serve_at(stage: &mut Stage, ports: &[u16], at: usize) {
 async fn campaign_site_balancer() {
     let what = "Two servers behind HAProxy, which sends a POST again when its answer is missing (retry-on all-retryable-errors); \
                 one is killed while four presses wait for their consultations' rows: one payment each.";
-    let mut campaign = Campaign::begin("campaign_site_balancer", what, 5, 1_000);
+    let mut campaign = Campaign::begin("campaign_site_balancer", what, 3, 1_000);
     let last = i64::try_from(campaign.rounds()).expect("a small number") * PRESSES;
     let tuning = [("SEKALI_RECONCILE_INTERVAL", "3600")];
     let mut stage = Stage::empty(Combination::TwoServers, Webhooks::Off, &tuning).await;

@@ -234,7 +234,14 @@ fn wish(payment: i64) -> Request {
 async fn everybody_has_paid_once(batch: &mut Batch, last: i64, when: &str) {
     for payment in batch.refunds.clone() {
         let answer = batch.call(&wish(payment)).await;
-        assert!(matches!(answer.status, 200..=202), "{when}: {answer:?}");
+        if answer.status == 409 {
+            // After a saved 500 it is certain by now that Stripe has never had it: that key is spent.
+            let anew = refund(payment, &format!("anew-{payment}"), "3000.00");
+            let answer = batch.call(&anew).await;
+            assert!(matches!(answer.status, 201 | 202), "{when}: {answer:?}");
+        } else {
+            assert!(matches!(answer.status, 200..=202), "{when}: {answer:?}");
+        }
     }
     let stage = &batch.stage;
     stage.rests().await;
