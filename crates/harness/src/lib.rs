@@ -31,6 +31,7 @@ pub mod evidence;
 pub mod eye;
 pub mod front;
 pub mod gateway;
+pub mod haproxy;
 pub mod host;
 pub mod http;
 pub mod invariants;

@@ -8,6 +8,7 @@ use crate::http::{Answer, Connection, Request, path_of};
 use crate::mailbox::Mailbox;
 use crate::press::{Press, names_payment, payment_id};
 use crate::stage::{SOON, Stage};
+use std::io::ErrorKind;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -77,14 +78,17 @@ impl<'s> Patient<'s> {
     async fn until(&mut self, request: &Request, good: impl Fn(&Answer) -> bool) -> Answer {
         let begun = Instant::now();
         loop {
-            let answer = self.connection.call(request).await;
-            let answer = answer.unwrap_or_else(|error| panic!("{request:?}: {error}; {}", self.stage.said()));
-            if good(&answer) {
-                return answer;
+            match self.connection.call(request).await {
+                Ok(answer) if good(&answer) => return answer,
+                Ok(answer) => {
+                    let waits = matches!(answer.status, 200..=202 | 503);
+                    assert!(waits, "{request:?}: {} {}; {}", answer.status, answer.body, self.stage.said());
+                }
+                // A connection that was idle for too long was closed, and this went to nobody.
+                Err(error) if error.kind() != ErrorKind::TimedOut => {}
+                Err(error) => panic!("{request:?}: {error}; {}", self.stage.said()),
             }
-            let waits = matches!(answer.status, 200..=202 | 503);
-            assert!(waits, "{request:?}: {} {}; {}", answer.status, answer.body, self.stage.said());
-            assert!(begun.elapsed() < SOON, "still not done: {request:?}: {answer:?}; {}", self.stage.said());
+            assert!(begun.elapsed() < SOON, "still not done: {request:?}; {}", self.stage.said());
             self.again += 1;
             sleep(PAUSE).await;
         }
@@ -119,4 +123,45 @@ pub async fn all_is_settled_once(stage: &mut Stage, acknowledged: &[Acknowledged
     assert_eq!(of(&books.refunds, "succeeded"), (stories, stories), "{when}: {books:?}");
     assert_eq!((books.captured, books.refunded), (stories * FEE, stories * REFUND), "{when}: {books:?}");
     stage.is_in_order(when).await;
+}
+
+/// Everybody goes on to pay, so that Stripe's books tell how often each was charged: one session and one charge
+/// for each of the consultations 1 to `last`.
+pub async fn all_pay_once(stage: &Stage, last: i64, when: &str) {
+    let mut connection = stage.servers[0].connect();
+    for consultation in 1..=last {
+        let press = Press::own(consultation, format!("pays-{consultation}"));
+        let begun = Instant::now();
+        loop {
+            assert!(begun.elapsed() < SOON, "{when}: {consultation} cannot be paid; {}", stage.said());
+            if pays(stage, &mut connection, &press.request()).await {
+                break;
+            }
+            sleep(PAUSE).await;
+        }
+    }
+    stage.rests().await;
+    let books = stage.stripe.books().await;
+    assert_eq!(books.sessions.get("complete"), Some(&last), "{when}: {books:?}");
+    assert_eq!(books.sessions.values().sum::<i64>(), last, "{when}: {books:?}");
+    assert_eq!(books.charges.values().sum::<i64>(), last, "{when}: {books:?}");
+    assert_eq!((books.captured, books.refunded), (last * FEE, 0), "{when}: {books:?}");
+    stage.is_in_order(when).await;
+}
+
+/// One attempt; whether the payment is known to be paid.
+async fn pays(stage: &Stage, connection: &mut Connection, press: &Request) -> bool {
+    let Ok(answer) = connection.call(press).await else { return false };
+    if !names_payment(&answer) {
+        return false;
+    }
+    let body = answer.json();
+    let Some(checkout) = body["data"]["checkout_url"].as_str() else {
+        return body["data"]["status"] == "completed";
+    };
+    let Ok(redirect) = connection.call(&Request::get(path_of(checkout))).await else { return false };
+    let Some(session) = session_of(&redirect) else { return false };
+    stage.stripe.pay(&session).await;
+    let back = connection.call(&callback(payment_id(&answer), &session)).await;
+    back.is_ok_and(|page| page.body.contains("Pembayaran berhasil"))
 }
