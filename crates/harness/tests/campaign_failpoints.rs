@@ -96,6 +96,7 @@ async fn campaign_failpoints_sqlite() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes: a part of the evidence; faults_kill dies at the points of a payment in every run"]
 async fn campaign_failpoints_postgres() {
     let what = "each round a death at each of the 18 named points of payment, checkout, webhook, cancel, refund and outbox, on PostgreSQL and Redis";
     let campaign = Campaign::begin("campaign_failpoints_postgres", what, 1, WHOLE);
