@@ -221,7 +221,9 @@ pub(crate) async fn compare_books(sim: &Arc<Sim>) {
     let compared = compare::compare(&flows.refunds.settle, EPOCH, &|_, _| {}).await;
     match compared {
         Ok(comparison) => {
-            for difference in comparison.differences {
+            for difference in
+                comparison.differences.into_iter().filter(|found| !is_allowed(found, sim.is_strict()))
+            {
                 let how = format!(
                     "{} {}: Stripe says {}, the database {}",
                     difference.kind, difference.object, difference.stripe, difference.database
@@ -231,4 +233,13 @@ pub(crate) async fn compare_books(sim: &Arc<Sim>) {
         }
         Err(error) => sim.broken("I8", format!("the books cannot be compared: {error}")),
     }
+}
+
+/// What differs without harm. A clock that is a day ahead looks for sessions where there are none yet: nobody was sent
+/// to one that is missed so, and it runs out. And a refund that was held never to have arrived, and does after all only
+/// to be called back, gives nothing back on either side.
+fn is_allowed(found: &compare::Difference, strict: bool) -> bool {
+    let missed = found.kind == "checkout session" && !strict;
+    let never_back = found.stripe.starts_with("canceled") || found.stripe.starts_with("failed");
+    missed || (found.kind == "refund" && never_back && found.database == "is not there")
 }

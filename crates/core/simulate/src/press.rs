@@ -41,6 +41,11 @@ impl Presses {
         self.fingerprints.get(&(user, key.clone())).copied()
     }
 
+    /// A write is tried, perhaps again: whoever dies in it learns nothing of it.
+    pub(crate) fn tries(&mut self, reference: Uuid) {
+        self.not_written.remove(&reference);
+    }
+
     /// What the store's port says of a write. As long as one attempt is unclear, nothing is certain of the others.
     pub(crate) fn witness(&mut self, reference: Uuid, outcome: &Result<CreateOutcome, StoreError>) {
         match outcome {

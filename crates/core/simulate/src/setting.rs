@@ -79,7 +79,7 @@ impl Setting {
             pace,
             idle,
             quiet_at,
-            drift: rng.below(200),
+            drift: rng.below(10),
         }
     }
 

@@ -6,6 +6,7 @@ pub mod migrate;
 pub mod outbox;
 pub mod reconcile;
 pub mod serve;
+pub mod simulate;
 pub mod stripe_simulator;
 pub mod token;
 pub mod torture;
@@ -38,6 +39,7 @@ fn command() -> Command {
         .subcommand(token::command())
         .subcommand(stripe_simulator::command())
         .subcommand(torture::command())
+        .subcommand(simulate::command())
 }
 
 /// Runs what the command line asks for.
@@ -53,6 +55,7 @@ pub fn main() -> ExitCode {
         Some(("outbox", given)) => outbox::run(given, surroundings),
         Some(("stripe-simulator", given)) => stripe_simulator::run(given, surroundings),
         Some(("torture", given)) => torture::run(given, surroundings),
+        Some(("simulate", given)) => simulate::run_command(given),
         Some(("config", given)) => finish(config::run(given, surroundings)),
         Some(("token", given)) => finish(token(given, surroundings)),
         _ => ExitCode::FAILURE,

@@ -105,6 +105,7 @@ impl Write<'_> {
                 return self.money(change);
             }
             Change::Dispute(dispute) => return self.dispute(dispute),
+            Change::OpenCase { kind: CaseKind::Surplus, .. } if !self.db.guards.has(Guard::StrayKept) => {}
             Change::OpenCase { kind, object, detail } => self.cases.push(OfCase::Open(Case {
                 kind: *kind,
                 object: object.clone(),
@@ -207,7 +208,6 @@ impl Write<'_> {
                     return Err(broken("captures_session_id_fkey"));
                 }
                 if capture.disposition != Disposition::Settled && !self.has(Guard::StrayKept) {
-                    self.cases.clear();
                     return Ok(());
                 }
                 self.row.file.captures.push(capture.clone());

@@ -65,6 +65,7 @@ fn by_key(db: &Db, user: UserId, key: &IdempotencyKey) -> Option<(Fingerprint, R
 impl Sim {
     /// What the port has promised is remembered: where it says that nothing was written, nothing must be found.
     async fn create_and_witness(&self, new: &NewPayment) -> Result<CreateOutcome, StoreError> {
+        lock(&self.presses).tries(new.reference);
         let outcome = match self.create(new).await {
             Err(StoreError::Unclear(why)) if !self.has(Guard::UnclearIsUnclear) => {
                 Err(StoreError::Unavailable(why))
