@@ -143,7 +143,7 @@ fn bent() -> Forged {
         format!("{good}.."),
         format!("{good}="),
         format!("{good}, {good}"),
-        format!("{signed}"),
+        signed.to_owned(),
         format!("{signed}."),
         format!("{signed}.{signature}AAAA"),
         format!("{signed}.{}", &signature[..42]),

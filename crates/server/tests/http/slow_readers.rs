@@ -1,9 +1,10 @@
 //! A client that asks and never reads: it is cut off, and nobody else waits for it.
 
 use crate::support::Site;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 /// Together their answers are far more than both sides' buffers hold.
 const REQUESTS: usize = 1000;
