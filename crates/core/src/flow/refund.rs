@@ -205,7 +205,15 @@ impl Refunds {
         let answer = self.settle.gateway.create_refund(refund.id, &refund.request).await;
         watch.passed(Point::RefundAnswered);
         match answer {
-            Ok(made) => self.take_in_own(payment, &made, repeated, origin, watch).await,
+            Ok(made) if self.is_ours(&made) == Some(refund.id) => {
+                self.take_in_own(payment, &made, repeated, origin, watch).await
+            }
+            // Taken for another's, it would not fit beside the one that was asked for, and that would be
+            // asked for again, without an end.
+            Ok(made) => {
+                tracing::error!(payment_id = payment.0, refund = %refund.id, answer = made.id, "Refund: Stripe's answer does not name it");
+                Ok(())
+            }
             Err(GatewayError::Refused { status: 400 | 402, message }) if !repeated => {
                 let told = matches!(refund.origin, RefundOrigin::Operator { .. });
                 self.forget(payment, refund, &message, told, origin, watch).await

@@ -5,7 +5,7 @@ use crate::support::stripe::Creating;
 use crate::support::{Stage, created, patient, press};
 use sekali_core::domain::{Receipt, SessionState, Status};
 use sekali_core::flow::checkout::{Checkout, CheckoutRules, Way};
-use sekali_core::ports::{GatewayError, StoreError};
+use sekali_core::ports::{Clock, GatewayError, StoreError};
 use std::time::Duration;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -110,6 +110,17 @@ async fn a_failure_stored_under_the_key_is_no_use_to_repeat_so_the_list_decides(
         assert!(matches!(way, Way::Stands(ref ended) if ended.payment.status == Status::Failed), "{way:?}");
         stage.assert_sound(None).await;
     }
+}
+
+/// Stripe dates a session by its own clock: to a server that was a day ahead it is from the day before.
+#[tokio::test]
+async fn the_list_reaches_back_to_before_a_clock_that_was_a_day_ahead() {
+    let stage = Stage::set().await;
+    let receipt = unanswered(&stage, Creating::AnswerLost).await;
+    let intended = stage.clock.now();
+    stage.stripe.creating.push(Creating::Fails(GatewayError::Spent("500".into())));
+    stage.checkout().proceed(receipt.payment.id, "id", &patient()).await.unwrap();
+    assert!(stage.stripe.listed_since().unwrap() <= intended.minus(24 * HOUR + Duration::from_secs(600)));
 }
 
 #[tokio::test]

@@ -53,6 +53,30 @@ async fn an_answer_that_was_lost_is_found_again() {
     }
 }
 
+/// Taken for somebody else's it does not fit beside the one that was asked for; that is no reason to ask for
+/// ever. Once the request is too old to be repeated, what Stripe has is what counts.
+#[tokio::test]
+async fn an_answer_that_does_not_name_our_refund_is_no_answer() {
+    let stage = Stage::set().await;
+    let (receipt, _) = stage.completed("k").await;
+    stage.stripe.refunding.push(Refunding::Nameless);
+    let wish = wish(&stage, &receipt, "r", None);
+    let asked = stage.refunds().refund(receipt.payment.id, &wish, &admin()).await.unwrap();
+    assert!(matches!(asked, Refunded::Made(_, ref refund) if refund.gateway_id.is_none()), "{asked:?}");
+    stage.pass().await;
+    assert_eq!(stage.stored(&receipt).await.payment.status, Status::Completed);
+    assert_eq!(stage.rows("SELECT state FROM refunds").await, ["requested"]);
+
+    stage.clock.advance(24 * HOUR);
+    stage.pass().await;
+    stage.pass().await;
+    assert_eq!(
+        stage.rows("SELECT state, origin FROM refunds").await,
+        ["failed | operator", "succeeded | dashboard"]
+    );
+    is_refunded_once(&stage, &receipt).await;
+}
+
 #[tokio::test]
 async fn one_that_never_arrived_is_sent_again_until_its_key_is_too_old() {
     for (later, sent, status) in [(HOUR, 2, Status::Refunded), (24 * HOUR, 1, Status::Completed)] {

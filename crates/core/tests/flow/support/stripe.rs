@@ -35,6 +35,8 @@ pub(crate) enum Refunding {
     As(RefundState),
     /// The refund is made, and the answer lost.
     AnswerLost,
+    /// The refund is made without our name in its metadata.
+    Nameless,
     /// Nothing is made.
     Fails(GatewayError),
 }
@@ -63,6 +65,7 @@ struct State {
     sent_refunds: Vec<(Uuid, String)>,
     disputes: BTreeMap<String, GatewayDispute>,
     ended: Vec<(Uuid, String)>,
+    listed_since: Option<Timestamp>,
     failures: HashMap<String, String>,
 }
 
@@ -104,6 +107,11 @@ impl FakeStripe {
     /// The sessions there are, by id.
     pub(crate) fn sessions(&self) -> Vec<GatewaySession> {
         self.state.lock().unwrap().sessions.values().cloned().collect()
+    }
+
+    /// From when on sessions were listed last.
+    pub(crate) fn listed_since(&self) -> Option<Timestamp> {
+        self.state.lock().unwrap().listed_since
     }
 
     /// The one session there is.
@@ -388,9 +396,10 @@ impl Gateway for FakeStripe {
 
     async fn sessions_since(
         &self,
-        _: Timestamp,
+        since: Timestamp,
         after: Option<&str>,
     ) -> Result<GatewayPage<GatewaySession>, GatewayError> {
+        self.state.lock().unwrap().listed_since = Some(since);
         Ok(page(self.sessions(), after, |session| session.id.clone()))
     }
 
@@ -440,6 +449,14 @@ impl Gateway for FakeStripe {
             None => self.make_refund(key, request, RefundState::Succeeded),
             Some(Refunding::As(state)) => self.make_refund(key, request, state),
             Some(Refunding::Fails(error)) => Err(error),
+            Some(Refunding::Nameless) => {
+                let made = self.make_refund(key, request, RefundState::Succeeded)?;
+                let mut all = self.state.lock().unwrap();
+                let nameless = GatewayRefund { refund: None, installation: None, ..made };
+                all.refunds.insert(nameless.id.clone(), nameless.clone());
+                all.saved_refunds.insert(key, (request.to_owned(), nameless.clone()));
+                Ok(nameless)
+            }
             Some(Refunding::AnswerLost) => {
                 self.make_refund(key, request, RefundState::Succeeded)?;
                 Err(GatewayError::Unknown("the answer was lost".into()))
