@@ -25,7 +25,7 @@ const INTERVAL: &str = "2";
 /// A pass begins within an interval of the start, and takes some time itself.
 const SETTLED: Duration = Duration::from_secs(2 + 2);
 /// Who was killed in the middle of a pass keeps others from theirs for so long.
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_secs(30);
 /// A machine that does other work at the same time gets this much longer in every run of the tests; the evidence
 /// says what was measured.
 const LADEN: u32 = 5;

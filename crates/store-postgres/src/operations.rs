@@ -5,7 +5,7 @@ use crate::single::values;
 use crate::{PostgresStore, sql};
 use async_trait::async_trait;
 use sekali_core::domain::{PaymentId, Timestamp};
-use sekali_core::ports::{Case, CaseKind, CaseStore, LeaseStore, StoreError};
+use sekali_core::ports::{Case, CaseKind, CaseStore, FURTHEST_AHEAD, LeaseStore, StoreError};
 use std::time::Duration;
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -50,7 +50,8 @@ impl LeaseStore for PostgresStore {
         now: Timestamp,
         lasts: Duration,
     ) -> Result<bool, StoreError> {
-        let values = values![name.to_owned(), holder, At(now), At(now.plus(lasts))];
+        let values =
+            values![name.to_owned(), holder, At(now), At(now.plus(lasts)), At(now.plus(FURTHEST_AHEAD))];
         Ok(!self.pool.change(&sql::ACQUIRE_LEASE, values).await?.is_empty())
     }
 

@@ -5,7 +5,9 @@ use crate::single::values;
 use crate::{PostgresStore, sql};
 use async_trait::async_trait;
 use sekali_core::domain::{PaymentId, Timestamp};
-use sekali_core::ports::{AwaitedRefund, AwaitedSession, ReconcileStore, StoreError, StrayCapture};
+use sekali_core::ports::{
+    AwaitedRefund, AwaitedSession, FURTHEST_AHEAD, ReconcileStore, StoreError, StrayCapture,
+};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
@@ -32,6 +34,14 @@ impl ReconcileStore for PostgresStore {
     async fn stray_captures(&self, after: &str, limit: u32) -> Result<Vec<StrayCapture>, StoreError> {
         let values = values![after.to_owned(), i64::from(limit)];
         self.pool.list(&sql::STRAY_CAPTURES, values, capture).await
+    }
+
+    async fn bring_forward(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let brought =
+            self.pool.change(&sql::BRING_FORWARD, values![At(now), At(now.plus(FURTHEST_AHEAD))]).await?;
+        let late = |row: &Row| Ok(u64::try_from(value::<i64>(row, "late")?).unwrap_or(0));
+        rows::first(&brought, late)?
+            .ok_or_else(|| StoreError::Broken("what is late was not counted".to_owned()))
     }
 
     async fn automatic_refunds_since(&self, since: Timestamp) -> Result<u64, StoreError> {

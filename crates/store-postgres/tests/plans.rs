@@ -107,6 +107,7 @@ async fn use_all(store: &PostgresStore, payment: PaymentId) -> Vec<(&'static str
         "awaited_sessions" => store.awaited_sessions(0, 10),
         "awaited_refunds" => store.awaited_refunds(Uuid::nil(), 10),
         "stray_captures" => store.stray_captures("", 10),
+        "bring_forward" => store.bring_forward(NOW),
         "automatic_refunds_since" => store.automatic_refunds_since(NOW),
         "sessions_since" => store.sessions_since(NOW, 0, 10),
         "captures_since" => store.captures_since(NOW, "", 10),

@@ -4,7 +4,7 @@ use crate::SqliteStore;
 use crate::sql::operations;
 use async_trait::async_trait;
 use sekali_core::domain::Timestamp;
-use sekali_core::ports::{LeaseStore, StoreError};
+use sekali_core::ports::{FURTHEST_AHEAD, LeaseStore, StoreError};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -18,7 +18,8 @@ impl LeaseStore for SqliteStore {
         lasts: Duration,
     ) -> Result<bool, StoreError> {
         let until = now.plus(lasts).as_micros();
-        let params = (name.to_owned(), holder.to_string(), now.as_micros(), until);
+        let wrong = now.plus(FURTHEST_AHEAD).as_micros();
+        let params = (name.to_owned(), holder.to_string(), now.as_micros(), until, wrong);
         self.write(move |sql| Ok(sql.run(operations::ACQUIRE_LEASE, params)? == 1)).await
     }
 

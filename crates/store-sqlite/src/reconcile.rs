@@ -7,7 +7,9 @@ use crate::sql::operations;
 use async_trait::async_trait;
 use rusqlite::Row;
 use sekali_core::domain::{PaymentId, Timestamp};
-use sekali_core::ports::{AwaitedRefund, AwaitedSession, ReconcileStore, StoreError, StrayCapture};
+use sekali_core::ports::{
+    AwaitedRefund, AwaitedSession, FURTHEST_AHEAD, ReconcileStore, StoreError, StrayCapture,
+};
 use uuid::Uuid;
 
 #[async_trait]
@@ -35,6 +37,16 @@ impl ReconcileStore for SqliteStore {
     async fn stray_captures(&self, after: &str, limit: u32) -> Result<Vec<StrayCapture>, StoreError> {
         let params = (after.to_owned(), limit);
         self.read(move |sql| sql.rows(operations::STRAY_CAPTURES, params, stray_capture)).await
+    }
+
+    async fn bring_forward(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let params = (now.as_micros(), now.plus(FURTHEST_AHEAD).as_micros());
+        self.write(move |sql| {
+            let events = sql.run(operations::BRING_EVENTS_FORWARD, params)?;
+            let deliveries = sql.run(operations::BRING_DELIVERIES_FORWARD, params)?;
+            Ok(u64::try_from(events + deliveries).unwrap_or(u64::MAX))
+        })
+        .await
     }
 
     async fn automatic_refunds_since(&self, since: Timestamp) -> Result<u64, StoreError> {

@@ -199,11 +199,13 @@ suite! { $
     leases {
         a_lease_is_held_by_one_until_it_runs_out,
         a_lease_is_given_back_by_its_holder,
+        a_lease_that_was_taken_by_a_clock_ahead_is_free,
         twenty_who_want_a_lease_are_one_holder,
     }
     outbox {
         the_host_is_told_in_order,
         a_claimed_delivery_is_leased,
+        a_delivery_that_was_put_off_by_a_clock_ahead_is_brought_forward,
         a_delivery_that_fails_is_tried_again_and_parked,
         something_new_revives_a_parked_delivery,
         a_delivery_is_replayed,
@@ -221,6 +223,7 @@ suite! { $
     inbox {
         an_event_is_kept_once,
         a_claimed_event_is_leased,
+        an_event_that_was_put_off_by_a_clock_ahead_is_brought_forward,
         claimers_never_share_an_event,
         an_event_is_postponed_given_up_and_finished,
         an_event_that_was_given_up_is_due_again_when_it_is_sent_again,

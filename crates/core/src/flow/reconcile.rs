@@ -22,9 +22,9 @@ use uuid::Uuid;
 /// The lease's name.
 const LEASE: &str = "reconciler";
 /// How long it lasts without being renewed: whoever died has it so long.
-const LEASE_LASTS: Duration = Duration::from_secs(60);
+const LEASE_LASTS: Duration = Duration::from_secs(30);
 /// Renewed when this much of that is over.
-const LEASE_RENEWED: Duration = Duration::from_secs(15);
+const LEASE_RENEWED: Duration = Duration::from_secs(10);
 /// Rows of one page.
 pub(super) const PAGE: u32 = 200;
 /// Questions to Stripe at a time.
@@ -128,6 +128,10 @@ impl Reconcile {
         report: &mut Report,
         progress: &(dyn Fn(&str, &Report) + Sync),
     ) -> Result<(), StoreError> {
+        let late = self.store().bring_forward(self.now()).await?;
+        if late > 0 {
+            tracing::warn!(late, "Reconciler: What a clock that was ahead had put off is due now");
+        }
         self.expire_overdue(report).await?;
         progress("payments that nobody went on to pay", report);
         self.ask_sessions(report).await?;

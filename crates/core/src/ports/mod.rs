@@ -21,8 +21,8 @@ pub use gateway::{
 };
 pub use host::{Host, HostError, HostMessage};
 pub use operations::{
-    AwaitedRefund, AwaitedSession, Case, CaseKind, CaseStore, Delivery, LeaseStore, OutboxEntry, OutboxQuery,
-    OutboxStore, ReconcileStore, StrayCapture,
+    AwaitedRefund, AwaitedSession, Case, CaseKind, CaseStore, Delivery, FURTHEST_AHEAD, LeaseStore,
+    OutboxEntry, OutboxQuery, OutboxStore, ReconcileStore, StrayCapture,
 };
 pub use probe::{NoProbe, Point, Probe};
 pub use schema::{Migration, SchemaState, SchemaStore};

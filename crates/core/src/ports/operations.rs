@@ -35,6 +35,10 @@ pub struct StrayCapture {
     pub capture: Capture,
 }
 
+/// Nothing is leased for longer than this, and no event or delivery is put off for longer: the longest of either is an
+/// hour and a quarter.
+pub const FURTHEST_AHEAD: Duration = Duration::from_secs(2 * 3600);
+
 /// What the reconciler looks for. Every list is in a fixed order and goes on after its last item.
 #[async_trait]
 pub trait ReconcileStore: Send + Sync {
@@ -55,6 +59,10 @@ pub trait ReconcileStore: Send + Sync {
     /// Captures that settle nothing and of which something is not taken up by refunds: by payment
     /// intent, after `after`.
     async fn stray_captures(&self, after: &str, limit: u32) -> Result<Vec<StrayCapture>, StoreError>;
+
+    /// Makes every event and delivery due now that is due, or leased, later than [`FURTHEST_AHEAD`] from `now`: it
+    /// was dated by a clock that was wrong, and would wait for that. Returns how many.
+    async fn bring_forward(&self, now: Timestamp) -> Result<u64, StoreError>;
 
     /// How many automatic refunds were made at or after `since`.
     async fn automatic_refunds_since(&self, since: Timestamp) -> Result<u64, StoreError>;
@@ -165,7 +173,8 @@ pub trait CaseStore: Send + Sync {
 /// One at a time for work that two servers must not do at once.
 #[async_trait]
 pub trait LeaseStore: Send + Sync {
-    /// Takes the lease, or makes one's own last longer; `false`: somebody else has it.
+    /// Takes the lease, or makes one's own last longer; `false`: somebody else has it. One that would last longer
+    /// than [`FURTHEST_AHEAD`] was taken by a clock that was wrong, and is free.
     async fn acquire_lease(
         &self,
         name: &str,

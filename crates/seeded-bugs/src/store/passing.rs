@@ -32,6 +32,7 @@ passes_on!(ReconcileStore {
     fn awaited_sessions(after: i64, limit: u32) -> Vec<AwaitedSession>;
     fn awaited_refunds(after: Uuid, limit: u32) -> Vec<AwaitedRefund>;
     fn stray_captures(after: &str, limit: u32) -> Vec<StrayCapture>;
+    fn bring_forward(now: Timestamp) -> u64;
     fn automatic_refunds_since(since: Timestamp) -> u64;
     fn sessions_since(since: Timestamp, after: i64, limit: u32) -> Vec<AwaitedSession>;
     fn captures_since(since: Timestamp, after: &str, limit: u32) -> Vec<StrayCapture>;

@@ -29,9 +29,9 @@ statements! { OPERATIONS;
     CASES(INT8) = cases_where!("true");
     OPEN_CASES(INT8) = cases_where!("closed_at IS NULL");
 
-    ACQUIRE_LEASE(TEXT, UUID, TIMESTAMPTZ, TIMESTAMPTZ) =
+    ACQUIRE_LEASE(TEXT, UUID, TIMESTAMPTZ, TIMESTAMPTZ, TIMESTAMPTZ) =
         "INSERT INTO leases AS l (name, holder, until) VALUES ($1, $2, $4) \
          ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until \
-         WHERE l.holder = excluded.holder OR l.until <= $3 RETURNING 1";
+         WHERE l.holder = excluded.holder OR l.until <= $3 OR l.until > $5 RETURNING 1";
     RELEASE_LEASE(TEXT, UUID) = "DELETE FROM leases WHERE name = $1 AND holder = $2 RETURNING 1";
 }

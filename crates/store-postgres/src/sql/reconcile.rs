@@ -48,6 +48,15 @@ macro_rules! since {
 }
 
 statements! { RECONCILE;
+    BRING_FORWARD(TIMESTAMPTZ, TIMESTAMPTZ) =
+        "WITH events AS (\
+           UPDATE gateway_events SET due_at = $1, leased_until = NULL \
+           WHERE due_at IS NOT NULL AND (due_at > $2 OR leased_until > $2) RETURNING 1), \
+         deliveries AS (\
+           UPDATE outbox SET due_at = $1, leased_until = NULL \
+           WHERE due_at IS NOT NULL AND (due_at > $2 OR leased_until > $2) RETURNING 1) \
+         SELECT (SELECT count(*) FROM events) + (SELECT count(*) FROM deliveries) AS late";
+
     OVERDUE_PAYMENTS(TIMESTAMPTZ, INT8, INT8) =
         "SELECT id FROM payments WHERE status = 'pending' AND created_at < $1 AND id > $2 \
          ORDER BY id LIMIT $3";

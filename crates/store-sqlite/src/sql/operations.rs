@@ -44,6 +44,10 @@ statements! {
     CLAIM_DELIVERIES = "UPDATE outbox SET leased_until = ?2, attempts = attempts + 1 WHERE payment_id IN \
          (SELECT payment_id FROM outbox WHERE due_at <= ?1 AND (leased_until IS NULL OR leased_until <= ?1) \
          ORDER BY due_at LIMIT ?3) RETURNING payment_id, delivered_seq, attempts, failing_since";
+    BRING_DELIVERIES_FORWARD = "UPDATE outbox SET due_at = ?1, leased_until = NULL \
+         WHERE due_at IS NOT NULL AND (due_at > ?2 OR leased_until > ?2)";
+    BRING_EVENTS_FORWARD = "UPDATE gateway_events SET due_at = ?1, leased_until = NULL \
+         WHERE due_at IS NOT NULL AND (due_at > ?2 OR leased_until > ?2)";
     /// The entry's columns, then the payment's reference.
     NEXT_ANNOUNCED = events!(
         ", p.reference",
@@ -78,7 +82,7 @@ statements! {
 
     ACQUIRE_LEASE = "INSERT INTO leases (name, holder, until) VALUES (?1, ?2, ?4) \
          ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until \
-         WHERE holder = excluded.holder OR until <= ?3";
+         WHERE holder = excluded.holder OR until <= ?3 OR until > ?5";
     RELEASE_LEASE = "DELETE FROM leases WHERE name = ?1 AND holder = ?2";
 
     /// One that was closed and comes again is opened again.

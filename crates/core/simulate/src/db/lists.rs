@@ -5,7 +5,7 @@ use crate::plan::Guard;
 use sekali_core::domain::{
     Capture, Disposition, PaymentFile, PaymentId, Receipt, RefundOrigin, Status, Timestamp,
 };
-use sekali_core::ports::{AwaitedRefund, AwaitedSession, Page, StrayCapture};
+use sekali_core::ports::{AwaitedRefund, AwaitedSession, FURTHEST_AHEAD, Page, StrayCapture};
 use uuid::Uuid;
 
 impl Db {
@@ -91,6 +91,25 @@ impl Db {
 
     pub(crate) fn refunds_since(&self, since: Timestamp, after: Uuid, limit: u32) -> Vec<AwaitedRefund> {
         self.refunds_listed(after, limit, |awaited| awaited.refund.created_at >= since)
+    }
+
+    /// Events and deliveries that a clock which was ahead had put off are due now.
+    pub(crate) fn bring_forward(&mut self, now: Timestamp) -> u64 {
+        let wrong = now.plus(FURTHEST_AHEAD);
+        let late = |due: Option<Timestamp>, leased: Option<Timestamp>| {
+            due.is_some_and(|due| due > wrong || leased.is_some_and(|leased| leased > wrong))
+        };
+        let mut brought = 0;
+        for event in self.events.values_mut().filter(|event| late(event.due_at, event.leased_until)) {
+            (event.due_at, event.leased_until) = (Some(now), None);
+            brought += 1;
+        }
+        let outboxes = self.rows.iter_mut().filter_map(|row| row.outbox.as_mut());
+        for outbox in outboxes.filter(|outbox| late(outbox.due_at, outbox.leased_until)) {
+            (outbox.due_at, outbox.leased_until) = (Some(now), None);
+            brought += 1;
+        }
+        brought
     }
 
     pub(crate) fn automatic_refunds_since(&self, since: Timestamp) -> u64 {

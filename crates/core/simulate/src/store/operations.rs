@@ -5,9 +5,9 @@ use crate::world::Sim;
 use async_trait::async_trait;
 use sekali_core::domain::{PaymentId, RecordedEvent, Timestamp};
 use sekali_core::ports::{
-    AuditStore, AwaitedRefund, AwaitedSession, Case, CaseKind, CaseStore, Delivery, InboxEvent, InboxStore,
-    LeaseStore, OutboxEntry, OutboxQuery, OutboxStore, ReconcileStore, SchemaState, SchemaStore, StoreError,
-    StrayCapture, Table,
+    AuditStore, AwaitedRefund, AwaitedSession, Case, CaseKind, CaseStore, Delivery, FURTHEST_AHEAD,
+    InboxEvent, InboxStore, LeaseStore, OutboxEntry, OutboxQuery, OutboxStore, ReconcileStore, SchemaState,
+    SchemaStore, StoreError, StrayCapture, Table,
 };
 use std::time::Duration;
 use uuid::Uuid;
@@ -123,6 +123,10 @@ impl ReconcileStore for Sim {
         self.read("money that settles nothing", |db| db.stray_captures(after, limit)).await
     }
 
+    async fn bring_forward(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.write("bring forward", move |db| db.bring_forward(now)).await
+    }
+
     async fn automatic_refunds_since(&self, since: Timestamp) -> Result<u64, StoreError> {
         self.read("automatic refunds", |db| db.automatic_refunds_since(since)).await
     }
@@ -190,7 +194,9 @@ impl LeaseStore for Sim {
     ) -> Result<bool, StoreError> {
         let (name, until) = (name.to_owned(), now.plus(lasts));
         self.write("a lease", move |db| {
-            let taken = db.leases.get(&name).is_some_and(|(of, ends)| *of != holder && *ends > now);
+            let wrong = now.plus(FURTHEST_AHEAD);
+            let taken =
+                db.leases.get(&name).is_some_and(|(of, ends)| *of != holder && *ends > now && *ends <= wrong);
             if !taken {
                 db.leases.insert(name, (holder, until));
             }

@@ -64,6 +64,24 @@ pub async fn a_claimed_event_is_leased(database: &dyn TestDatabase) {
     assert_eq!(claim(store, later(41), 0).await, []);
 }
 
+pub async fn an_event_that_was_put_off_by_a_clock_ahead_is_brought_forward(database: &dyn TestDatabase) {
+    let store = &*migrated(database).await;
+    receive(store, "evt_ahead", later(86_400)).await;
+    receive(store, "evt_leased", AT).await;
+    receive(store, "evt_soon", later(3_600)).await;
+    assert_eq!(claimed_ids(store, AT).await, ["evt_leased"]);
+    assert_eq!(store.bring_forward(AT).await, Ok(1));
+    assert_eq!(claimed_ids(store, AT).await, ["evt_ahead"], "a lease and a pause of usual length stay");
+
+    let server_ahead = later(2 * 86_400);
+    assert_eq!(claimed_ids(store, server_ahead).await.len(), 3);
+    assert_eq!(claimed_ids(store, later(4_000)).await, [""; 0], "leased for two days");
+    assert_eq!(store.bring_forward(later(4_000)).await, Ok(3));
+    assert_eq!(claimed_ids(store, later(4_000)).await.len(), 3);
+    store.finish_event("evt_soon", later(4_001)).await.unwrap();
+    assert_eq!(store.bring_forward(AT).await, Ok(0), "what is finished stays so");
+}
+
 pub async fn claimers_never_share_an_event(database: &dyn TestDatabase) {
     let store = migrated(database).await;
     let stores = [Arc::clone(&store), database.open().await];

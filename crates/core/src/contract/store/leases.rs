@@ -39,6 +39,16 @@ pub async fn a_lease_is_given_back_by_its_holder(database: &dyn TestDatabase) {
     assert!(acquire(store, OTHER, later(2)).await);
 }
 
+pub async fn a_lease_that_was_taken_by_a_clock_ahead_is_free(database: &dyn TestDatabase) {
+    let store = &*migrated(database).await;
+    assert!(acquire(store, ME, later(86_400)).await, "a day ahead");
+    assert!(acquire(store, OTHER, AT).await, "nobody waits a day for it");
+    assert!(!acquire(store, ME, later(29)).await);
+    let hour = Duration::from_secs(3600);
+    assert_eq!(store.acquire_lease("reconciler", OTHER, later(10), hour).await, Ok(true));
+    assert!(!acquire(store, ME, later(11)).await, "an hour is the longest that is meant");
+}
+
 pub async fn twenty_who_want_a_lease_are_one_holder(database: &dyn TestDatabase) {
     let store = migrated(database).await;
     let stores = [Arc::clone(&store), database.open().await];

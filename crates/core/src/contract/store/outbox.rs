@@ -90,6 +90,19 @@ pub async fn a_claimed_delivery_is_leased(database: &dyn TestDatabase) {
     assert_eq!(claim(store, later(70), 0).await, []);
 }
 
+pub async fn a_delivery_that_was_put_off_by_a_clock_ahead_is_brought_forward(database: &dyn TestDatabase) {
+    let store = &*migrated(database).await;
+    let id = paying(store, 5, 1, "k").await.payment.id;
+    claim(store, AT, 1).await;
+    store.not_delivered(id, 1, "status 500", later(1), Some(later(86_400))).await.unwrap();
+    assert_eq!(claimed(store, later(2)).await, [""; 0]);
+    assert_eq!(store.bring_forward(later(2)).await, Ok(1));
+    assert_eq!(claimed(store, later(2)).await, ["1 created 2"]);
+    store.not_delivered(id, 1, "status 500", later(3), Some(later(3_600))).await.unwrap();
+    assert_eq!(store.bring_forward(later(3)).await, Ok(0), "a pause of usual length stays");
+    assert_eq!(claimed(store, later(3)).await, [""; 0]);
+}
+
 pub async fn a_delivery_that_fails_is_tried_again_and_parked(database: &dyn TestDatabase) {
     let store = &*migrated(database).await;
     let receipt = paying(store, 5, 1, "k").await;

@@ -177,6 +177,10 @@ impl ReconcileStore for WatchedStore {
         self.at("stray_captures").stray_captures(after, limit).await
     }
 
+    async fn bring_forward(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.at("bring_forward").bring_forward(now).await
+    }
+
     async fn automatic_refunds_since(&self, since: Timestamp) -> Result<u64, StoreError> {
         self.at("automatic_refunds_since").automatic_refunds_since(since).await
     }
