@@ -21,9 +21,8 @@ use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-/// A clock that is wrong by this much, in microseconds, and drifts, is still within the ten minutes that are
-/// allowed for.
-const JUMP: i64 = 595_000_000;
+/// In microseconds.
+const JUMP: i64 = 600_000_000;
 const JUMP_OF_A_DAY: i64 = 86_400_000_000;
 
 /// The flows of one process, from its start to its end.
