@@ -13,12 +13,26 @@ use crate::violation::none;
 use crate::wait::until;
 use sekali_test_support::postgres;
 use sekali_test_support::redis::{EmptyRedis, TestRedis, empty, server};
+use std::fmt::Write;
 use std::process::{Command, Output};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::{Instant, sleep};
 
 /// How long what runs in the background may take on a laden machine.
-pub const SOON: Duration = Duration::from_secs(60);
+/// Longer than any lease: a delivery that could not be noted waits for the end of its own.
+pub const SOON: Duration = Duration::from_secs(120);
+
+/// What is not at rest: its name, and the rows.
+const UNDER_WAY: [(&str, &str); 7] = [
+    ("events due", "gateway_events WHERE due_at IS NOT NULL AND leased_until IS NULL"),
+    ("events leased", "gateway_events WHERE due_at IS NOT NULL AND leased_until IS NOT NULL"),
+    ("refunds awaited", "refunds WHERE state IN ('requested', 'pending')"),
+    ("cancellations asked for", "payments WHERE status = 'processing' AND cancel_requested_at IS NOT NULL"),
+    ("captures to give back", "captures WHERE disposition <> 'settled' AND refunding_minor < amount_minor"),
+    ("messages due", "outbox WHERE delivered_seq < last_seq AND leased_until IS NULL"),
+    ("messages leased", "outbox WHERE delivered_seq < last_seq AND leased_until IS NOT NULL"),
+];
 
 /// An installation and its surroundings. Fields go in this order: servers before what they stand on.
 pub struct Stage {
@@ -134,7 +148,7 @@ impl Stage {
     }
 
     /// Ends the leases of workers that are dead. They end by themselves, after 30 to 120 s; where that is not
-    /// what a test is about, it need not wait.
+    /// what a test is about, it need not wait. Call it while no server runs: one that does would lose its own.
     pub async fn end_leases(&self) {
         let sql = "UPDATE gateway_events SET leased_until = NULL WHERE leased_until IS NOT NULL;
              UPDATE outbox SET leased_until = NULL WHERE leased_until IS NOT NULL;
@@ -225,20 +239,31 @@ impl Stage {
 
     /// The same with another deadline.
     pub async fn rests_within(&self, deadline: Duration) {
-        until("nothing is under way any more", deadline, async || {
-            (self.under_way().await == 0).then_some(())
-        })
-        .await;
+        let begun = Instant::now();
+        while self.under_way().await > 0 {
+            assert!(
+                begun.elapsed() < deadline,
+                "after {deadline:?} this is under way: {}",
+                self.all_under_way().await
+            );
+            sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// How much is under way, by [`Self::rests`]' measure.
     pub async fn under_way(&self) -> i64 {
-        let busy = "SELECT (SELECT count(*) FROM gateway_events WHERE due_at IS NOT NULL)
-             + (SELECT count(*) FROM refunds WHERE state IN ('requested', 'pending'))
-             + (SELECT count(*) FROM payments WHERE status = 'processing' AND cancel_requested_at IS NOT NULL)
-             + (SELECT count(*) FROM captures WHERE disposition <> 'settled' AND refunding_minor < amount_minor)
-             + (SELECT count(*) FROM outbox WHERE delivered_seq < last_seq)";
-        self.database.number(busy).await
+        let counts = UNDER_WAY.map(|(_, from)| format!("(SELECT count(*) FROM {from})"));
+        self.database.number(&format!("SELECT {}", counts.join(" + "))).await
+    }
+
+    /// The same in words, for whoever waits in vain.
+    pub async fn all_under_way(&self) -> String {
+        let mut said = String::new();
+        for (what, from) in UNDER_WAY {
+            let number = self.database.number(&format!("SELECT count(*) FROM {from}")).await;
+            let _ = write!(said, "{number} {what}; ");
+        }
+        said + &self.said()
     }
 
     /// Checks what must hold when nothing is under way: `sekali verify` and `sekali reconcile --since` find
@@ -250,13 +275,13 @@ impl Stage {
     /// Waits until a query's number is this.
     pub async fn comes_to(&self, sql: &str, number: i64) {
         let mut last = 0;
-        let begun = tokio::time::Instant::now();
+        let begun = Instant::now();
         while begun.elapsed() < SOON {
             last = self.database.number(sql).await;
             if last == number {
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            sleep(Duration::from_millis(20)).await;
         }
         panic!("{sql}: {last}, and not {number}, after {SOON:?}; {}", self.said());
     }

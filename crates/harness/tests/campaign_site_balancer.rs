@@ -114,7 +114,12 @@ async fn campaign_site_balancer() {
         sum.again += counted.again;
         campaign.progress(number + 1);
     }
+    // Leases of the dead end here, before those who live take theirs.
+    stage.kill_servers();
     stage.end_leases().await;
+    for at in 0..2 {
+        serve_at(&mut stage, &ports, at).await;
+    }
     stage.database.holds(last).await;
     all_pay_once(&stage, last, "behind the balancer").await;
     campaign.figure("presses answered 201", sum.created);

@@ -204,11 +204,11 @@ impl Scene {
         self.stage.stripe.end_faults().await;
         let servers = self.stage.servers.len();
         self.stage.kill_servers();
-        for _ in 0..servers {
-            self.serve().await;
-        }
         if !self.real_expiries {
             self.stage.end_leases().await;
+        }
+        for _ in 0..servers {
+            self.serve().await;
         }
         let mut violations = std::mem::take(&mut self.found);
         violations.extend(self.rests().await);
