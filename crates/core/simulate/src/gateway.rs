@@ -30,6 +30,8 @@ pub(crate) struct Session {
     pub(crate) expires_at: Timestamp,
     pub(crate) intent: Option<String>,
     pub(crate) failure: Option<String>,
+    /// Somebody was sent to it.
+    pub(crate) is_shown: bool,
 }
 
 /// Money that was taken.
@@ -94,6 +96,14 @@ impl Books {
             }
         }
         ended
+    }
+
+    /// Somebody is sent to a session's page.
+    pub(crate) fn show(&mut self, url: &str) {
+        let shown = |session: &&mut Session| url.ends_with(&format!("/{}", session.id));
+        if let Some(session) = self.sessions.iter_mut().find(shown) {
+            session.is_shown = true;
+        }
     }
 
     pub(crate) fn find(&self, id: &str) -> Option<usize> {

@@ -379,6 +379,9 @@ impl Client {
             flows.cancel.checkout.proceed(payment, "id", &origin).await
         };
         let way = self.ask(more, proceed).await?.ok();
+        if let Some(Way::ToStripe(url)) = &way {
+            self.sim.books(|books, _| books.show(url));
+        }
         self.sim.note(|| (format!("goes on to pay payment {payment}"), way_word(way.as_ref())));
         if let Some(Way::Stands(receipt) | Way::Later(receipt)) = &way {
             self.shown(receipt.clone());

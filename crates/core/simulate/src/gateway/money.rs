@@ -42,6 +42,7 @@ impl Sim {
                 expires_at: asked,
                 intent: None,
                 failure: None,
+                is_shown: false,
             });
             let answer = books.picture(books.sessions.len() - 1, installation);
             books.save(key, request, Saved::Session(answer.clone()), now);
