@@ -24,7 +24,8 @@ impl TestDatabase for Simulated {
 macro_rules! cases {
     ($($case:ident,)+) => {
         $(
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            // On one thread, as everything is that is simulated.
+            #[tokio::test]
             async fn $case() {
                 let database = Simulated(sekali_simulate::database());
                 sekali_core::contract::store::$case(&database).await;
