@@ -10,6 +10,7 @@ use futures_util::future::{BoxFuture, Either, select};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use serde_json::{Map, Value, json};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,11 @@ const LEASE: Duration = Duration::from_secs(60);
 const AT_ONCE: u32 = 16;
 /// While messages are under way, the outbox is looked into again after this long.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
+/// So long it is tried to note what the host has answered: after waiting for the host there is less than this left of
+/// the lease, and a little is kept.
+const NOTING: Duration = Duration::from_secs(30);
+/// Between two of these tries.
+const NOTE_AGAIN: Duration = Duration::from_millis(250);
 /// First pause before a message is sent again; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 /// The longest pause.
@@ -44,27 +50,35 @@ pub struct Outbox {
 impl Outbox {
     /// Delivers what is due, several payments at a time; a host that is slow about one message holds up those
     /// of its own payment only. Returns when there is nothing left, with how many messages that were.
+    ///
+    /// # Errors
+    /// The first of them. Nothing more is taken after it, but what was under way is brought to its end: a message that is
+    /// dropped half-way holds up its payment's next one until its lease is over.
     pub async fn work(&self) -> Result<usize, StoreError> {
-        let mut under_way: FuturesUnordered<BoxFuture<'_, Result<(), StoreError>>> = FuturesUnordered::new();
-        let mut made = 0;
+        let mut round = Round::default();
         loop {
-            let free = AT_ONCE.saturating_sub(u32::try_from(under_way.len()).unwrap_or(AT_ONCE));
-            let due = match free {
-                0 => Vec::new(),
-                free => self.store.claim_deliveries(self.clock.now(), LEASE, free).await?,
-            };
-            under_way.extend(due.into_iter().map(|delivery| self.deliver(delivery).boxed()));
-            if under_way.is_empty() {
-                return Ok(made);
+            self.take(&mut round).await;
+            if round.under_way.is_empty() {
+                return round.failed.map_or(Ok(round.made), Err);
             }
             // Something else may become due while a slow one is waited for.
-            match select(under_way.next(), self.clock.sleep(LOOK_AGAIN)).await {
-                Either::Left((ended, _)) => {
-                    ended.transpose()?;
-                    made += 1;
-                }
-                Either::Right(_) => {}
-            }
+            let ended = match select(round.under_way.next(), self.clock.sleep(LOOK_AGAIN)).await {
+                Either::Left((ended, _)) => ended,
+                Either::Right(_) => None,
+            };
+            round.note(ended);
+        }
+    }
+
+    /// Starts as many as may be under way.
+    async fn take<'o>(&'o self, round: &mut Round<'o>) {
+        let free = AT_ONCE.saturating_sub(u32::try_from(round.under_way.len()).unwrap_or(AT_ONCE));
+        if free == 0 || round.failed.is_some() {
+            return;
+        }
+        match round.beside(self.store.claim_deliveries(self.clock.now(), LEASE, free)).await {
+            Ok(due) => round.under_way.extend(due.into_iter().map(|delivery| self.deliver(delivery).boxed())),
+            Err(error) => round.note(Some(Err(error))),
         }
     }
 
@@ -79,12 +93,29 @@ impl Outbox {
         match told {
             Ok(()) => {
                 metrics::counter!("sekali_deliveries_total", "outcome" => "delivered").increment(1);
-                self.store.delivered(event.payment, event.seq, self.clock.now()).await?;
+                self.noted(|| self.store.delivered(event.payment, event.seq, self.clock.now())).await?;
             }
             Err(error) => self.postpone(&delivery, &error.to_string()).await?,
         }
         self.probe.passed(Point::DeliveryRecorded, Duration::ZERO);
         Ok(())
+    }
+
+    /// Notes what came of a message, again and again while the database is busy or out of reach: given up, the host
+    /// would be told once more, and the payment's next message would wait for the end of the lease.
+    async fn noted<F>(&self, note: impl Fn() -> F) -> Result<(), StoreError>
+    where
+        F: Future<Output = Result<(), StoreError>>,
+    {
+        let end = self.clock.monotonic() + NOTING;
+        loop {
+            match note().await {
+                Ok(()) => return Ok(()),
+                Err(error @ StoreError::Broken(_)) => return Err(error),
+                Err(error) if self.clock.monotonic() >= end => return Err(error),
+                Err(_) => self.clock.sleep(NOTE_AGAIN).await,
+            }
+        }
     }
 
     async fn postpone(&self, delivery: &Delivery, error: &str) -> Result<(), StoreError> {
@@ -109,7 +140,7 @@ impl Outbox {
                 "Outbox: A delivery is parked after three days; sekali outbox replays it"
             );
         }
-        self.store.not_delivered(event.payment, event.seq, error, now, next).await
+        self.noted(|| self.store.not_delivered(event.payment, event.seq, error, now, next)).await
     }
 
     /// When a message is due again; `None`: it is parked.
@@ -118,6 +149,39 @@ impl Outbox {
         let pause = FIRST_PAUSE.saturating_mul(factor).min(LONGEST_PAUSE);
         let failing_since = delivery.failing_since.unwrap_or(now);
         (now < failing_since.plus(PATIENCE)).then(|| now.plus(pause + self.random.jitter(pause / 4)))
+    }
+}
+
+/// What one call of [`Outbox::work`] has in hand.
+#[derive(Default)]
+struct Round<'o> {
+    under_way: FuturesUnordered<BoxFuture<'o, Result<(), StoreError>>>,
+    made: usize,
+    failed: Option<StoreError>,
+}
+
+impl Round<'_> {
+    /// Waits for something else while what is under way goes on. It has to: what is under way may be the next
+    /// in line for the connection to the database that the other waits for too.
+    async fn beside<T>(&mut self, other: impl Future<Output = T>) -> T {
+        let mut other = pin!(other);
+        loop {
+            if self.under_way.is_empty() {
+                return other.await;
+            }
+            match select(other.as_mut(), self.under_way.next()).await {
+                Either::Left((answer, _)) => return answer,
+                Either::Right((ended, _)) => self.note(ended),
+            }
+        }
+    }
+
+    fn note(&mut self, ended: Option<Result<(), StoreError>>) {
+        match ended {
+            Some(Ok(())) => self.made += 1,
+            Some(Err(error)) => self.failed = self.failed.take().or(Some(error)),
+            None => {}
+        }
     }
 }
 

@@ -2,9 +2,12 @@
 
 use crate::support::death::{DiesAt, dies};
 use crate::support::host::field;
-use crate::support::{Stage, callback, patient};
-use sekali_core::domain::PaymentId;
-use sekali_core::ports::{OutboxQuery, OutboxStore, Point};
+use crate::support::script::Fault;
+use crate::support::store::CONNECTIONS;
+use crate::support::{CONSULTATION, PATIENT, Stage, callback, created, patient, press, second};
+use sekali_core::domain::{ConsultationId, PaymentId};
+use sekali_core::flow::pay::PayRequest;
+use sekali_core::ports::{ConsultationStore, OutboxQuery, OutboxStore, Point, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -110,4 +113,53 @@ async fn a_process_that_dies_before_it_noted_the_receipt_tells_again_under_the_s
             messages.iter().all(|message| message.id == messages[0].id && message.body == messages[0].body)
         );
     }
+}
+
+const SEVERAL: usize = 5;
+
+/// Payments, each of a consultation of its own.
+async fn several(stage: &Stage) {
+    for id in (1..).map(ConsultationId).take(SEVERAL) {
+        let fee = stage.store.consultation(CONSULTATION).await.unwrap().unwrap().terms.fee;
+        stage.store.put_consultation(id, PATIENT, fee, None, second(0)).await.unwrap();
+        let press = PayRequest { consultation: id, ..press(&format!("k{}", id.0)) };
+        created(stage.pay().pay(&press).await);
+    }
+}
+
+#[tokio::test]
+async fn a_single_connection_to_the_database_is_enough_for_many_messages() {
+    let stage = Stage::set().await;
+    several(&stage).await;
+    // All but one are somebody else's.
+    let _others = stage.store.connections.acquire_many(CONNECTIONS - 1).await.unwrap();
+    let delivered = tokio::time::timeout(Duration::from_secs(10), stage.deliver()).await;
+    assert_eq!(delivered, Ok(SEVERAL), "a message waits for the connection that is its own");
+}
+
+#[tokio::test]
+async fn what_cannot_be_noted_at_once_is_noted_before_the_lease_is_over() {
+    for told in [true, false] {
+        let stage = Stage::set().await;
+        stage.paying("k").await;
+        stage.host.refuses.extend((!told).then_some(true));
+        let busy = || StoreError::Unavailable("every connection is in use".into());
+        stage.store.noted.extend([Fault::Fails(busy()), Fault::AnswerLost(busy()), Fault::Fails(busy())]);
+        assert_eq!(stage.deliver().await, 1);
+        stage.clock.advance(Duration::from_secs(8));
+        assert_eq!(stage.deliver().await, usize::from(!told), "told: {told}");
+        assert_eq!(stage.host.messages().len(), 1, "and the host is told once");
+    }
+}
+
+#[tokio::test]
+async fn one_message_that_fails_leaves_none_of_the_others_half_way() {
+    let stage = Stage::set().await;
+    several(&stage).await;
+    let broken = StoreError::Broken("a row that cannot be".into());
+    stage.store.payments.push(Fault::Fails(broken.clone()));
+    assert_eq!(stage.outbox().work().await, Err(broken));
+    assert_eq!(stage.host.messages().len(), SEVERAL - 1);
+    stage.clock.advance(Duration::from_secs(61));
+    assert_eq!(stage.deliver().await, 1, "only the one that failed is left");
 }

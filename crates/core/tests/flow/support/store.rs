@@ -16,7 +16,11 @@ use sekali_core::ports::{
 use sekali_store_sqlite::SqliteStore;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use uuid::Uuid;
+
+/// To the database.
+pub(crate) const CONNECTIONS: u32 = 16;
 
 pub(crate) struct WatchedStore {
     sqlite: Arc<SqliteStore>,
@@ -24,6 +28,9 @@ pub(crate) struct WatchedStore {
     pub(crate) creates: Queue<Fault<Vec<CreateOutcome>>>,
     pub(crate) payments: Queue<Fault<Option<Receipt>>>,
     pub(crate) decides: Queue<Fault<Option<Decided>>>,
+    pub(crate) noted: Queue<Fault<()>>,
+    /// Of which each call of the outbox needs one; who gets none waits in line.
+    pub(crate) connections: Semaphore,
 }
 
 impl WatchedStore {
@@ -34,12 +41,21 @@ impl WatchedStore {
             creates: Queue::default(),
             payments: Queue::default(),
             decides: Queue::default(),
+            noted: Queue::default(),
+            connections: Semaphore::new(CONNECTIONS as usize),
         }
     }
 
     fn at(&self, call: &'static str) -> &SqliteStore {
         self.journal.note(Call::Store(call));
         &self.sqlite
+    }
+
+    /// Holds a connection, as one of a real database is held, for longer than one look at the future.
+    async fn connection(&self) -> SemaphorePermit<'_> {
+        let permit = self.connections.acquire().await.unwrap();
+        tokio::task::yield_now().await;
+        permit
     }
 }
 
@@ -53,6 +69,7 @@ impl PaymentStore for WatchedStore {
     }
 
     async fn payment(&self, id: PaymentId) -> Result<Option<Receipt>, StoreError> {
+        let _held = self.connection().await;
         self.payments.or(self.at("payment").payment(id)).await
     }
 
@@ -253,11 +270,13 @@ impl OutboxStore for WatchedStore {
         lease: Duration,
         limit: u32,
     ) -> Result<Vec<Delivery>, StoreError> {
+        let _held = self.connection().await;
         self.at("claim_deliveries").claim_deliveries(now, lease, limit).await
     }
 
     async fn delivered(&self, payment: PaymentId, seq: i64, now: Timestamp) -> Result<(), StoreError> {
-        self.at("delivered").delivered(payment, seq, now).await
+        let _held = self.connection().await;
+        self.noted.or(self.at("delivered").delivered(payment, seq, now)).await
     }
 
     async fn not_delivered(
@@ -268,7 +287,7 @@ impl OutboxStore for WatchedStore {
         now: Timestamp,
         next: Option<Timestamp>,
     ) -> Result<(), StoreError> {
-        self.at("not_delivered").not_delivered(payment, seq, error, now, next).await
+        self.noted.or(self.at("not_delivered").not_delivered(payment, seq, error, now, next)).await
     }
 
     async fn outbox(
