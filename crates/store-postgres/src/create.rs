@@ -1,10 +1,13 @@
 //! The write that makes payments: the only place where a payment comes into being.
 
 mod arguments;
+mod queue;
 
 use crate::pool::Connection;
 use crate::rows::{self, value};
 use crate::sql;
+pub(crate) use queue::Queue;
+
 use arguments::Arguments;
 use sekali_core::domain::{
     Invoice, InvoiceId, InvoiceStatus, Money, Payment, PaymentId, Receipt, Status, UserId, invoice_number,
@@ -16,54 +19,34 @@ use tokio_postgres::Row;
 /// somebody else has changed something between two statements.
 const ATTEMPTS: usize = 3;
 
-/// Writes each payment or says why not.
-///
-/// A single payment takes the waiting form at once: it waits for nothing but its own consultation,
-/// so there is no neighbour whom a held row could delay, and success is one round trip. Several
-/// go without waiting first; what is then neither written nor explained waits for itself alone.
-pub(crate) async fn create(
+/// Writes what can be written at once, by one statement, and tells the outcome of each item that has one by then: first of those
+/// that were made, then of those that cannot be. The others wait for somebody else's transaction.
+async fn attempt(
     connection: &Connection,
-    batch: &[NewPayment],
-) -> Result<Vec<CreateOutcome>, StoreError> {
-    let items: Vec<&NewPayment> = batch.iter().collect();
-    match items[..] {
-        [] => Ok(Vec::new()),
-        [one] => Ok(vec![create_one(connection, one).await?]),
-        _ => {
-            let created = write(connection, &items, Form::SkipsHeld).await?;
-            let any = created.iter().any(Option::is_some);
-            let complete = complete(connection, &items, created).await;
-            // Part of the batch is committed: "nothing was written" would be a lie about it.
-            complete.map_err(|error| if any { StoreError::Unclear(error.to_string()) } else { error })
+    items: &[NewPayment],
+    tell: &mut (dyn FnMut(usize, CreateOutcome) + Send),
+) -> Result<(), StoreError> {
+    let items: Vec<&NewPayment> = items.iter().collect();
+    let mut open = Vec::new();
+    for (at, receipt) in write(connection, &items, Form::SkipsHeld).await?.into_iter().enumerate() {
+        match receipt {
+            Some(receipt) => tell(at, CreateOutcome::Created(receipt)),
+            None => open.push(at),
         }
     }
-}
-
-/// Finds the outcomes of those that the first pass has not written.
-async fn complete(
-    connection: &Connection,
-    items: &[&NewPayment],
-    created: Vec<Option<Receipt>>,
-) -> Result<Vec<CreateOutcome>, StoreError> {
-    let mut outcomes: Vec<_> =
-        created.into_iter().map(|receipt| receipt.map(CreateOutcome::Created)).collect();
-    let open: Vec<usize> = (0..items.len()).filter(|&at| outcomes[at].is_none()).collect();
     let rest: Vec<&NewPayment> = open.iter().map(|&at| items[at]).collect();
-    if !rest.is_empty() {
-        for (at, outcome) in open.into_iter().zip(classify(connection, &rest).await?) {
-            outcomes[at] = outcome;
+    if rest.is_empty() {
+        return Ok(());
+    }
+    for (at, outcome) in open.into_iter().zip(classify(connection, &rest).await?) {
+        if let Some(outcome) = outcome {
+            tell(at, outcome);
         }
     }
-    let mut complete = Vec::with_capacity(items.len());
-    for (item, outcome) in items.iter().zip(outcomes) {
-        complete.push(match outcome {
-            Some(outcome) => outcome,
-            None => create_one(connection, item).await?,
-        });
-    }
-    Ok(complete)
+    Ok(())
 }
 
+/// Writes one payment, waiting for whoever holds its consultation, or says why not.
 async fn create_one(connection: &Connection, item: &NewPayment) -> Result<CreateOutcome, StoreError> {
     for _ in 0..ATTEMPTS {
         if let Some(Some(receipt)) = write(connection, &[item], Form::Waits).await?.pop() {

@@ -27,6 +27,7 @@ mod single;
 mod sql;
 mod tls;
 
+use create::Queue;
 use pool::Pool;
 use sekali_core::ports::StoreError;
 use std::time::Duration;
@@ -71,6 +72,7 @@ impl Default for Options {
 #[derive(Clone)]
 pub struct PostgresStore {
     pool: Pool,
+    queue: Queue,
 }
 
 impl PostgresStore {
@@ -85,7 +87,8 @@ impl PostgresStore {
     /// [`StoreError::Unavailable`] with a sentence about what is wrong with the address; it never
     /// holds the password.
     pub fn connect(url: &str, options: &Options) -> Result<Self, StoreError> {
-        Ok(Self { pool: Pool::new(url, options)? })
+        let pool = Pool::new(url, options)?;
+        Ok(Self { queue: Queue::new(pool.clone(), options.wait), pool })
     }
 
     /// Makes the next payment, invoice and tax record have these numbers. For tests that compare

@@ -2,7 +2,7 @@
 
 use crate::pool::work;
 use crate::rows::{self, At};
-use crate::{PostgresStore, create, sql};
+use crate::{PostgresStore, sql};
 use async_trait::async_trait;
 use sekali_core::domain::{Fingerprint, IdempotencyKey, PaymentId, Receipt, Timestamp, UserId};
 use sekali_core::ports::{CreateOutcome, NewPayment, Page, PaymentStore, StoreError};
@@ -10,9 +10,7 @@ use sekali_core::ports::{CreateOutcome, NewPayment, Page, PaymentStore, StoreErr
 #[async_trait]
 impl PaymentStore for PostgresStore {
     async fn create_payments(&self, batch: &[NewPayment]) -> Result<Vec<CreateOutcome>, StoreError> {
-        let batch = batch.to_vec();
-        let work = work(move |c| Box::pin(async move { create::create(c, &batch).await }));
-        self.pool.write(work).await
+        self.queue.write(batch).await
     }
 
     async fn payment(&self, id: PaymentId) -> Result<Option<Receipt>, StoreError> {

@@ -1,0 +1,154 @@
+//! Payments that arrive together: one statement for all, an outcome for each.
+//!
+//! The tests run on one thread, so that what is asked together stands in line before a writer looks.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod common;
+
+use common::{insert_consultations, migrated, new_payment, text};
+use futures_util::FutureExt;
+use futures_util::future::join_all;
+use sekali_core::domain::{IdempotencyKey, UserId};
+use sekali_core::ports::{AuditStore, CreateOutcome, NewPayment, PaymentStore, StoreError};
+use sekali_store_postgres::{Options, PostgresStore};
+use std::time::Duration;
+use tokio_postgres::NoTls;
+
+type Answer = Result<CreateOutcome, StoreError>;
+
+/// As so many callers would, each with one payment.
+async fn each(store: &PostgresStore, items: &[NewPayment]) -> Vec<Answer> {
+    join_all(items.iter().map(|new| one(store, new))).await
+}
+
+async fn one(store: &PostgresStore, new: &NewPayment) -> Answer {
+    store.create_payments(std::slice::from_ref(new)).await.map(|mut outcomes| outcomes.remove(0))
+}
+
+fn payments(ids: impl Iterator<Item = i64>) -> Vec<NewPayment> {
+    ids.map(|id| new_payment(id, &format!("k{id}"))).collect()
+}
+
+fn is_created(answer: &Answer) -> bool {
+    matches!(answer, Ok(CreateOutcome::Created(_)))
+}
+
+#[tokio::test]
+async fn what_has_queued_up_is_written_by_one_statement() {
+    let (database, store) = migrated().await;
+    insert_consultations(&database, 1, 64);
+    let (items, before) = (payments(1..=64), store.statements());
+    let answers = each(&store, &items).await;
+    assert_eq!(store.statements() - before, 1);
+    for (new, answer) in items.iter().zip(answers) {
+        let Ok(CreateOutcome::Created(receipt)) = answer else { panic!("{answer:?}") };
+        assert_eq!(receipt.payment.reference, new.reference, "each caller got its own payment");
+    }
+    let commits = "SELECT count(DISTINCT xmin::text) FROM payments";
+    assert_eq!(text(&store, commits).await, "1");
+}
+
+#[tokio::test]
+async fn rivals_for_a_consultation_or_a_key_are_not_written_together() {
+    let (database, store) = migrated().await;
+    insert_consultations(&database, 1, 3);
+    let items = [new_payment(1, "a"), new_payment(1, "b"), new_payment(2, "a"), new_payment(3, "c")];
+    let answers = each(&store, &items).await;
+    assert!(is_created(&answers[0]) && is_created(&answers[3]), "{answers:?}");
+    assert!(matches!(answers[1], Ok(CreateOutcome::Active(_))), "{answers:?}");
+    assert!(matches!(answers[2], Ok(CreateOutcome::KeyUsed { .. })), "{answers:?}");
+    assert_eq!(text(&store, "SELECT count(*) FROM payments").await, "2");
+}
+
+#[tokio::test]
+async fn what_the_database_refuses_harms_no_neighbour() {
+    let (database, store) = migrated().await;
+    insert_consultations(&database, 1, 20);
+    database.execute("ALTER TABLE payments ADD CHECK (consultation_id <> 7)").unwrap();
+    let answers = each(&store, &payments(1..=20)).await;
+    for (id, answer) in (1..).zip(&answers) {
+        match id {
+            7 => assert!(matches!(answer, Err(StoreError::Broken(_))), "{answer:?}"),
+            _ => assert!(is_created(answer), "{id}: {answer:?}"),
+        }
+    }
+    assert_eq!(text(&store, "SELECT count(*) FROM payments").await, "19");
+    assert_eq!(text(&store, "SELECT count(*) FROM idempotency_keys").await, "19");
+}
+
+#[tokio::test]
+async fn neighbours_are_answered_while_one_waits_for_whoever_holds_its_consultation() {
+    let (database, store) = migrated().await;
+    insert_consultations(&database, 1, 3);
+    let (holder, connection) = tokio_postgres::connect(&database.url, NoTls).await.unwrap();
+    let connection = tokio::spawn(connection);
+    holder.batch_execute("BEGIN; SELECT FROM konsultasis WHERE id = 1 FOR NO KEY UPDATE").await.unwrap();
+    let items = payments(1..=3);
+    let held = one(&store, &items[0]);
+    tokio::pin!(held);
+    assert!(held.as_mut().now_or_never().is_none());
+    let neighbours = tokio::time::timeout(Duration::from_secs(5), each(&store, &items[1..])).await;
+    assert!(neighbours.expect("the held consultation stalls its neighbours").iter().all(is_created));
+    assert!(held.as_mut().now_or_never().is_none());
+    // And so are those who come while it waits.
+    insert_consultations(&database, 4, 4);
+    let later = tokio::time::timeout(Duration::from_secs(5), one(&store, &new_payment(4, "k4"))).await;
+    assert!(is_created(&later.unwrap()));
+    holder.batch_execute("COMMIT").await.unwrap();
+    assert!(is_created(&held.await));
+    connection.abort();
+}
+
+#[tokio::test]
+async fn whoever_finds_the_line_full_is_turned_down_at_once_and_nobody_else() {
+    const LINE: i64 = 1024;
+    let (database, store) = migrated().await;
+    insert_consultations(&database, 1, LINE + 5);
+    let answers = each(&store, &payments(1..=LINE + 5)).await;
+    let (served, refused) = answers.split_at(usize::try_from(LINE).unwrap());
+    assert!(served.iter().all(is_created));
+    assert!(refused.iter().all(|answer| matches!(answer, Err(StoreError::Unavailable(_)))), "{refused:?}");
+    assert_eq!(text(&store, "SELECT count(*) FROM payments").await, LINE.to_string());
+}
+
+#[tokio::test]
+async fn whoever_has_waited_for_too_long_is_turned_down_and_not_written() {
+    let (database, migrated) = migrated().await;
+    insert_consultations(&database, 1, 3);
+    let store =
+        PostgresStore::connect(&database.url, &Options { wait: Duration::ZERO, ..Options::default() });
+    let answers = each(&store.unwrap(), &payments(1..=3)).await;
+    assert!(answers.iter().all(|answer| matches!(answer, Err(StoreError::Unavailable(_)))), "{answers:?}");
+    assert_eq!(text(&migrated, "SELECT count(*) FROM payments").await, "0");
+}
+
+#[tokio::test]
+async fn a_payment_whose_caller_has_gone_is_written_whole() {
+    let (database, store) = migrated().await;
+    insert_consultations(&database, 1, 2);
+    let items = payments(1..=2);
+    assert!(one(&store, &items[0]).now_or_never().is_none(), "and is dropped");
+    assert!(is_created(&one(&store, &items[1]).await));
+    let key = IdempotencyKey::new("k1").unwrap();
+    let (_, receipt) = store.key(UserId(1), &key).await.unwrap().expect("it was in the same batch");
+    assert_eq!(receipt.payment.reference, items[0].reference);
+}
+
+#[tokio::test]
+async fn a_batch_that_is_lost_in_its_commit_is_found_by_its_keys() {
+    let (database, store) = migrated().await;
+    insert_consultations(&database, 1, 8);
+    // The session ends itself as the very last act of its commit: nobody hears whether it was one.
+    let dies = "CREATE FUNCTION dies() RETURNS trigger LANGUAGE plpgsql AS \
+        $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$; \
+        CREATE CONSTRAINT TRIGGER dies AFTER INSERT ON payments DEFERRABLE INITIALLY DEFERRED \
+        FOR EACH ROW WHEN (NEW.consultation_id = 5) EXECUTE FUNCTION dies()";
+    database.execute(dies).unwrap();
+    let items = payments(1..=8);
+    let answers = each(&store, &items).await;
+    assert!(answers.iter().all(|answer| matches!(answer, Err(StoreError::Unclear(_)))), "{answers:?}");
+    database.execute("DROP TRIGGER dies ON payments").unwrap();
+    let again = each(&store, &items).await;
+    assert!(again.iter().all(is_created), "{again:?}");
+    assert_eq!(text(&store, "SELECT count(*) FROM payments").await, "8");
+}
