@@ -9,6 +9,7 @@ use crate::start_error::StartError;
 use crate::system::{OsRandom, SystemClock};
 use crate::telemetry::log::{Format, Sink, subscriber};
 use crate::telemetry::metrics::StepDurations;
+use crate::telemetry::spool;
 use crate::wiring::{Ambient, Between};
 use clap::{ArgMatches, Command};
 use sekali_core::ports::{Clock, Probe};
@@ -43,9 +44,15 @@ pub fn run_with(settings: &Settings, probe: Arc<dyn Probe>) -> ExitCode {
 /// Serves with a given probe, and something between the adapters and the flows.
 pub fn run_between(settings: &Settings, probe: Arc<dyn Probe>, between: Between<'_>) -> ExitCode {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    log_to(&settings.log, clock.clone(), Arc::new(Mutex::new(std::io::stdout())));
+    let (lines, spooler) = match spool::start(std::io::stdout()) {
+        Ok(started) => started,
+        Err(error) => return complain(&format_args!("the log cannot be written: {error}")),
+    };
+    log_to(&settings.log, clock.clone(), Arc::new(Mutex::new(lines)));
     let ambient = Ambient { clock, random: Arc::new(OsRandom), probe };
-    match block_on(serve(settings, &ambient, between)) {
+    let ended = block_on(serve(settings, &ambient, between));
+    spooler.finish();
+    match ended {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error)) => complain(&error),
         Err(error) => complain(&format_args!("the runtime cannot be started: {error}")),

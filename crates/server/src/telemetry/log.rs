@@ -1,8 +1,8 @@
 //! Log lines: one flat JSON object a line (contract, part 7), or a readable form for people.
 
 use sekali_core::ports::Clock;
-use serde_json::{Map, Value};
-use std::fmt;
+use serde_json::Value;
+use std::fmt::{self, Write as _};
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 use tracing::field::{Field, Visit};
@@ -41,17 +41,12 @@ struct Lines {
 
 impl<S: Subscriber> Layer<S> for Lines {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut fields = Fields::default();
+        let mut fields = Fields::of(self.format);
         event.record(&mut fields);
         if let Some(id) = super::request_id() {
-            fields.0.insert("request_id".into(), id.into());
+            fields.text("request_id", &id);
         }
-        let message = fields.0.remove("message").unwrap_or_default();
-        let at = self.clock.now().rfc3339_micros();
-        let line = match self.format {
-            Format::Json => json(&at, *event.metadata().level(), &message, &fields.0),
-            Format::Pretty => pretty(&at, *event.metadata().level(), &message, &fields.0),
-        };
+        let line = fields.line(&self.clock.now().rfc3339_micros(), *event.metadata().level());
         // A log that cannot be written must not take the service down with it.
         if let Ok(mut sink) = self.sink.lock() {
             let _ = sink.write_all(line.as_bytes()).and_then(|()| sink.flush());
@@ -59,42 +54,68 @@ impl<S: Subscriber> Layer<S> for Lines {
     }
 }
 
-/// The moment, the level and the message stand first, where people look for them.
-fn json(at: &str, level: Level, message: &Value, fields: &Map<String, Value>) -> String {
-    let mut line = format!(r#"{{"timestamp":"{at}","level":"{level}","message":{message}"#);
-    for (name, value) in fields {
-        line.push_str(&format_args!(",{}:{value}", Value::from(name.as_str())).to_string());
-    }
-    line.push_str("}\n");
-    line
+/// An event as it is written: its message, and the other fields behind one another.
+struct Fields {
+    format: Format,
+    message: String,
+    rest: String,
 }
 
-fn pretty(at: &str, level: Level, message: &Value, fields: &Map<String, Value>) -> String {
-    let mut line = format!("{at} {level:<5} {}", message.as_str().unwrap_or_default());
-    for (name, value) in fields {
-        line.push_str(&format_args!("  {name}={value}").to_string());
+impl Fields {
+    fn of(format: Format) -> Self {
+        Self { format, message: String::new(), rest: String::new() }
     }
-    line.push('\n');
-    line
+
+    /// The moment, the level and the message stand first, where people look for them.
+    fn line(self, at: &str, level: Level) -> String {
+        let Self { format, message, rest } = self;
+        match format {
+            Format::Json => {
+                format!(
+                    "{{\"timestamp\":\"{at}\",\"level\":\"{level}\",\"message\":{}{rest}}}\n",
+                    quoted(&message)
+                )
+            }
+            Format::Pretty => format!("{at} {level:<5} {message}{rest}\n"),
+        }
+    }
+
+    /// A value that is written as JSON writes it.
+    fn add(&mut self, name: &str, value: &dyn fmt::Display) {
+        // Writing into a string does not fail.
+        let _ = match self.format {
+            Format::Json => write!(self.rest, ",{}:{value}", quoted(name)),
+            Format::Pretty => write!(self.rest, "  {name}={value}"),
+        };
+    }
+
+    fn text(&mut self, name: &str, text: &str) {
+        if name == "message" {
+            text.clone_into(&mut self.message);
+        } else {
+            self.add(name, &quoted(text));
+        }
+    }
 }
 
-#[derive(Default)]
-struct Fields(Map<String, Value>);
+fn quoted(text: &str) -> String {
+    Value::from(text).to_string()
+}
 
 impl Visit for Fields {
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.0.insert(field.name().into(), value.into());
+        self.add(field.name(), &value);
     }
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.0.insert(field.name().into(), value.into());
+        self.add(field.name(), &value);
     }
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.0.insert(field.name().into(), value.into());
+        self.add(field.name(), &value);
     }
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.0.insert(field.name().into(), value.into());
+        self.text(field.name(), value);
     }
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.0.insert(field.name().into(), format!("{value:?}").into());
+        self.text(field.name(), &format!("{value:?}"));
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod log;
 pub mod metrics;
+pub mod spool;
 
 use std::future::Future;
 
