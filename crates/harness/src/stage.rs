@@ -150,10 +150,19 @@ impl Stage {
     /// Ends the leases of workers that are dead. They end by themselves, after 30 to 120 s; where that is not
     /// what a test is about, it need not wait. Call it while no server runs: one that does would lose its own.
     pub async fn end_leases(&self) {
+        self.dead_are_gone().await;
         let sql = "UPDATE gateway_events SET leased_until = NULL WHERE leased_until IS NOT NULL;
              UPDATE outbox SET leased_until = NULL WHERE leased_until IS NOT NULL;
              DELETE FROM leases";
         self.database.execute(sql).await;
+    }
+
+    /// What a dead server had sent, PostgreSQL may still be working on; a lease that it takes only now would last.
+    async fn dead_are_gone(&self) {
+        let Database::Postgres(_) = &self.database else { return };
+        let working = "SELECT count(*) FROM pg_stat_activity
+             WHERE datname = current_database() AND application_name = 'sekali'";
+        self.comes_to(working, 0).await;
     }
 
     /// Redis' address, if there is one.
