@@ -22,7 +22,7 @@ const ATTEMPTS: usize = 3;
 /// so there is no neighbour whom a held row could delay, and success is one round trip. Several
 /// go without waiting first; what is then neither written nor explained waits for itself alone.
 pub(crate) async fn create(
-    connection: &Connection,
+    connection: &mut Connection,
     batch: &[NewPayment],
 ) -> Result<Vec<CreateOutcome>, StoreError> {
     let items: Vec<&NewPayment> = batch.iter().collect();
@@ -41,7 +41,7 @@ pub(crate) async fn create(
 
 /// Finds the outcomes of those that the first pass has not written.
 async fn complete(
-    connection: &Connection,
+    connection: &mut Connection,
     items: &[&NewPayment],
     created: Vec<Option<Receipt>>,
 ) -> Result<Vec<CreateOutcome>, StoreError> {
@@ -64,7 +64,7 @@ async fn complete(
     Ok(complete)
 }
 
-async fn create_one(connection: &Connection, item: &NewPayment) -> Result<CreateOutcome, StoreError> {
+async fn create_one(connection: &mut Connection, item: &NewPayment) -> Result<CreateOutcome, StoreError> {
     for _ in 0..ATTEMPTS {
         if let Some(Some(receipt)) = write(connection, &[item], Form::Waits).await?.pop() {
             return Ok(CreateOutcome::Created(receipt));
@@ -85,7 +85,7 @@ enum Form {
 
 /// The receipts of those that were written now.
 async fn write(
-    connection: &Connection,
+    connection: &mut Connection,
     items: &[&NewPayment],
     form: Form,
 ) -> Result<Vec<Option<Receipt>>, StoreError> {
@@ -129,7 +129,7 @@ fn receipt(new: &NewPayment, id: PaymentId, invoice: InvoiceId) -> Receipt {
 
 /// Why each was not written; `None` if it could be now.
 async fn classify(
-    connection: &Connection,
+    connection: &mut Connection,
     items: &[&NewPayment],
 ) -> Result<Vec<Option<CreateOutcome>>, StoreError> {
     let users: Vec<i64> = items.iter().map(|new| new.user.0).collect();
