@@ -44,6 +44,7 @@ pub mod program;
 pub mod proxy;
 pub mod rounds;
 pub mod seed;
+pub mod sentinel;
 pub mod server;
 pub mod site;
 pub mod stage;
