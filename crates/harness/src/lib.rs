@@ -47,6 +47,7 @@ pub mod seed;
 pub mod sentinel;
 pub mod server;
 pub mod site;
+pub mod small_disk;
 pub mod stage;
 pub mod story;
 pub mod stripe;
