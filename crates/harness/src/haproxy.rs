@@ -1,4 +1,5 @@
-//! HAProxy in front of two servers, set up to send a request again where an answer is missing, also a POST.
+//! HAProxy: in front of two servers, set up to send a request again where an answer is missing, also a POST; or in
+//! front of Redis servers, of which it leads to the primary.
 
 use crate::database::Folder;
 use sekali_test_support::free_port;
@@ -26,9 +27,18 @@ pub struct Haproxy {
 impl Haproxy {
     /// Starts one before these servers.
     pub fn start(servers: &[SocketAddr]) -> Self {
+        Self::run(|address| configuration(address, servers))
+    }
+
+    /// Starts one that leads to whichever of these Redis servers says that it is the primary.
+    pub fn to_the_primary(servers: &[SocketAddr]) -> Self {
+        Self::run(|address| leading_to_the_primary(address, servers))
+    }
+
+    fn run(configuration: impl Fn(SocketAddr) -> String) -> Self {
         let (folder, address) = (Folder::new(), SocketAddr::from(([127, 0, 0, 1], free_port())));
         let file = folder.path().join("haproxy.cfg");
-        fs::write(&file, configuration(address, servers)).expect("a file of the test's own");
+        fs::write(&file, configuration(address)).expect("a file of the test's own");
         let mut command = Command::new(program());
         command.arg("-f").arg(&file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let process = command.spawn().expect("HAProxy can be started");
@@ -64,6 +74,20 @@ fn configuration(address: SocketAddr, servers: &[SocketAddr]) -> String {
          option redispatch 1\n  retries 3\n  retry-on all-retryable-errors\n\
          frontend front\n  bind {address}\n  default_backend sekali\n\
          backend sekali\n  balance roundrobin\n{servers}"
+    )
+}
+
+/// Each is asked for its role ten times a second; connections to one that is not the primary any more are closed.
+fn leading_to_the_primary(address: SocketAddr, servers: &[SocketAddr]) -> String {
+    let servers = servers.iter().enumerate();
+    let servers = servers.map(|(number, server)| format!("  server r{number} {server} check\n"));
+    let servers: String = servers.collect();
+    format!(
+        "global\n  nbthread 1\ndefaults\n  mode tcp\n  timeout connect 1s\n  timeout client 1h\n  timeout server 1h\n  \
+         timeout check 1s\n\
+         listen redis\n  bind {address}\n  option tcp-check\n  \
+         tcp-check send info\\ replication\\r\\n\n  tcp-check expect string role:master\n  \
+         default-server inter 100ms fastinter 100ms downinter 100ms fall 1 rise 1 on-marked-down shutdown-sessions\n{servers}"
     )
 }
 

@@ -11,7 +11,7 @@ use crate::site::Combination;
 use crate::stripe::{SECRET_KEY, Stripe, WEBHOOK_SECRET};
 use crate::violation::none;
 use crate::wait::until;
-use sekali_test_support::postgres;
+use sekali_test_support::postgres::{self, Pooling};
 use sekali_test_support::redis::{EmptyRedis, TestRedis, empty, server};
 use std::fmt::Write;
 use std::process::{Command, Output};
@@ -50,6 +50,7 @@ pub struct Stage {
     pub redis: Option<TestRedis>,
     /// One that may not.
     lent: Option<EmptyRedis>,
+    pooler: Option<Arc<postgres::Pooler>>,
     tuning: Vec<(String, String)>,
 }
 
@@ -58,6 +59,8 @@ pub struct Stage {
 pub struct Surroundings {
     /// The PostgreSQL server; else the one that all tests share.
     pub postgres: Option<Arc<postgres::Server>>,
+    /// What stands between it and the service.
+    pub pooler: Option<Arc<postgres::Pooler>>,
     /// Whether Redis is one of the test's own.
     pub own_redis: bool,
 }
@@ -104,6 +107,7 @@ impl Stage {
             },
             redis: (combination.has_redis() && surroundings.own_redis).then(server),
             lent: (combination.has_redis() && !surroundings.own_redis).then(empty),
+            pooler: surroundings.pooler.clone(),
             tuning: tuning.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
         }
     }
@@ -150,10 +154,23 @@ impl Stage {
     /// Ends the leases of workers that are dead. They end by themselves, after 30 to 120 s; where that is not
     /// what a test is about, it need not wait. Call it while no server runs: one that does would lose its own.
     pub async fn end_leases(&self) {
+        self.dead_are_gone().await;
         let sql = "UPDATE gateway_events SET leased_until = NULL WHERE leased_until IS NOT NULL;
              UPDATE outbox SET leased_until = NULL WHERE leased_until IS NOT NULL;
              DELETE FROM leases";
         self.database.execute(sql).await;
+    }
+
+    /// What a dead server had sent, PostgreSQL may still be working on; a lease that it takes only now would last.
+    async fn dead_are_gone(&self) {
+        let Database::Postgres(_) = &self.database else { return };
+        if self.pooler.is_some() {
+            // A pooler keeps its sessions for whoever comes next.
+            self.database.execute("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'sekali'").await;
+        }
+        let working = "SELECT count(*) FROM pg_stat_activity
+             WHERE datname = current_database() AND application_name = 'sekali'";
+        self.comes_to(working, 0).await;
     }
 
     /// Redis' address, if there is one.
@@ -195,7 +212,9 @@ impl Stage {
     }
 
     fn settings(&self, more: &[(&str, &str)]) -> Vec<(String, String)> {
-        let (public, base, database) = (self.front.url(), self.stripe.base(), self.database.url());
+        let (public, base, direct) = (self.front.url(), self.stripe.base(), self.database.url());
+        let database = self.pooler.as_ref().map_or_else(|| direct.clone(), |pooler| pooler.through(&direct));
+        let pools = self.pooler.as_ref().is_some_and(|pooler| pooler.pooling == Pooling::Transaction);
         let mut all: Vec<(String, String)> = [
             ("SEKALI_LISTEN", "127.0.0.1:0"),
             ("SEKALI_PUBLIC_URL", &public),
@@ -207,6 +226,7 @@ impl Stage {
             ("SEKALI_RATE_LIMIT", "0"),
             ("SEKALI_LOG", QUIET),
             ("DATABASE_URL", &database),
+            ("SEKALI_DATABASE_POOLER", if pools { "1" } else { "0" }),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();

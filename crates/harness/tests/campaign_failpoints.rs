@@ -13,7 +13,7 @@ use sekali_test_support::postgres;
 /// Times that each point is died at.
 const WHOLE: u64 = 100;
 /// Stories on one database, after which everything is checked, the gateway's lists too.
-const BATCH: u64 = 25;
+const BATCH: i64 = 25;
 /// The reconciler of who dies passes at the start, and then no more: who dies is what patients and webhooks wake.
 const ONCE: &str = "3600";
 /// The one of who comes after passes each second.
@@ -36,54 +36,64 @@ impl Passings {
     }
 }
 
-/// One story with a death in it, on a stage that has seen the ones before; whether somebody died.
-async fn story(stage: &mut Stage, death: &Death) -> bool {
-    let died = dies(stage, death, ONCE).await;
-    assert!(died || death.time > 1, "{:?} is never passed", death.point);
-    stage.end_leases().await;
-    stage.end_locks();
-    stage.serve(1).await;
-    let played = Story::on(stage, death.story).play().await;
-    played.unwrap_or_else(|error| panic!("after {death:?}: {error}; {}", stage.said()));
-    end_well(stage, death.story, &format!("after {death:?}")).await;
-    stage.kill_servers();
-    died
+/// A stage, with so many stories told on it. The points share it: to set one up, and to check all that happened on
+/// it, takes longer than a story.
+struct Batch {
+    stage: Stage,
+    told: i64,
 }
 
-/// Dies so often at one point.
-async fn at_point(combination: Combination, point: Point, times: u64) -> u64 {
-    let (mut deaths, mut passings) = (0, Passings { next: 1, most: 0 });
-    while deaths < times {
-        let mut stage = Stage::empty(combination, Webhooks::On, &[ALWAYS]).await;
+impl Batch {
+    async fn begin(combination: Combination) -> Self {
+        let stage = Stage::empty(combination, Webhooks::On, &[ALWAYS]).await;
         stage.migrate();
-        let wanted = BATCH.min(times - deaths);
-        // A passing that there is none of takes a story, and no death.
-        let most = i64::try_from(2 * wanted + 1).expect("not so many");
-        stage.database.seed(EACH * most, |id| id).await;
-        let (mut died, mut number) = (0, 0);
-        while died < wanted && number < most {
-            number += 1;
-            let death = Death { point, time: passings.next, story: number };
-            let is_dead = story(&mut stage, &death).await;
-            passings.after(is_dead);
-            died += u64::from(is_dead);
-        }
-        stage.is_in_order(&format!("after {died} deaths at {point:?}")).await;
-        deaths += died;
+        stage.database.seed(EACH * BATCH, |id| id).await;
+        Self { stage, told: 0 }
     }
-    passings.most
+
+    async fn end(self) {
+        self.stage.is_in_order(&format!("after {} stories", self.told)).await;
+    }
+
+    /// One story with a death in it; whether somebody died.
+    async fn story(&mut self, point: Point, time: u64) -> bool {
+        self.told += 1;
+        let (stage, death) = (&mut self.stage, Death { point, time, story: self.told });
+        let died = dies(stage, &death, ONCE).await;
+        assert!(died || death.time > 1, "{point:?} is never passed");
+        stage.end_leases().await;
+        stage.end_locks();
+        stage.serve(1).await;
+        let played = Story::on(stage, death.story).play().await;
+        played.unwrap_or_else(|error| panic!("after {death:?}: {error}; {}", stage.said()));
+        end_well(stage, death.story, &format!("after {death:?}")).await;
+        stage.kill_servers();
+        died
+    }
 }
 
 async fn at_every_point(mut campaign: Campaign, combination: Combination) {
     // As long as it lives, so does the server that all points share.
     let _kept = (combination != Combination::SqliteMemory).then(postgres::database);
+    let mut batch = Batch::begin(combination).await;
     for (done, point) in (1..).zip(Point::ALL) {
-        let most = at_point(combination, point, campaign.rounds()).await;
+        let (mut deaths, mut passings) = (0, Passings { next: 1, most: 0 });
+        while deaths < campaign.rounds() {
+            if batch.told == BATCH {
+                std::mem::replace(&mut batch, Batch::begin(combination).await).end().await;
+            }
+            // A passing that there is none of takes a story, and no death.
+            let died = batch.story(point, passings.next).await;
+            passings.after(died);
+            deaths += u64::from(died);
+        }
+        let most = passings.most;
         let passings =
             if most == 1 { "the only passing".to_owned() } else { format!("passings 1 to {most} in turn") };
         campaign.figure(&format!("died at {}", point.name()), passings);
         campaign.progress(done);
     }
+    batch.end().await;
     campaign.figure("points, each so often", Point::ALL.len());
     campaign.passed();
 }
@@ -96,7 +106,6 @@ async fn campaign_failpoints_sqlite() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes minutes: a part of the evidence; faults_kill dies at the points of a payment in every run"]
 async fn campaign_failpoints_postgres() {
     let what = "each round a death at each of the 18 named points of payment, checkout, webhook, cancel, refund and outbox, on PostgreSQL and Redis";
     let campaign = Campaign::begin("campaign_failpoints_postgres", what, 1, WHOLE);

@@ -76,7 +76,8 @@ pub fn open_store(settings: &DatabaseSettings) -> Result<Arc<dyn Store>, StartEr
     match &settings.url {
         DatabaseUrl::Sqlite(path) => Ok(Arc::new(SqliteStore::open(path)?)),
         DatabaseUrl::Postgres(url) => {
-            let options = Options { connections: usize::from(settings.pool), ..Options::default() };
+            let (connections, pooled) = (usize::from(settings.pool), settings.pooler);
+            let options = Options { connections, pooled, ..Options::default() };
             Ok(Arc::new(PostgresStore::connect(url.expose(), &options)?))
         }
     }

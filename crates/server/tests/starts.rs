@@ -68,6 +68,7 @@ async fn a_setting_that_is_wrong() {
         ("DATABASE_URL", "sqlite::memory:"),
         ("DATABASE_URL", "postgres://u:hidden@h:port/db"),
         ("SEKALI_DATABASE_POOL", "0"),
+        ("SEKALI_DATABASE_POOLER", "pgbouncer"),
         ("SEKALI_AUTO_MIGRATE", "yes"),
         ("REDIS_URL", "http://:hidden@h"),
         ("SEKALI_JWT_SECRET", "hidden: shorter than 32 bytes"),

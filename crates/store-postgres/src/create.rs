@@ -22,7 +22,7 @@ const ATTEMPTS: usize = 3;
 /// Writes what can be written at once, by one statement, and tells the outcome of each item that has one by then: first of those
 /// that were made, then of those that cannot be. The others wait for somebody else's transaction.
 async fn attempt(
-    connection: &Connection,
+    connection: &mut Connection,
     items: &[NewPayment],
     tell: &mut (dyn FnMut(usize, CreateOutcome) + Send),
 ) -> Result<(), StoreError> {
@@ -47,7 +47,7 @@ async fn attempt(
 }
 
 /// Writes one payment, waiting for whoever holds its consultation, or says why not.
-async fn create_one(connection: &Connection, item: &NewPayment) -> Result<CreateOutcome, StoreError> {
+async fn create_one(connection: &mut Connection, item: &NewPayment) -> Result<CreateOutcome, StoreError> {
     for _ in 0..ATTEMPTS {
         if let Some(Some(receipt)) = write(connection, &[item], Form::Waits).await?.pop() {
             return Ok(CreateOutcome::Created(receipt));
@@ -68,7 +68,7 @@ enum Form {
 
 /// The receipts of those that were written now.
 async fn write(
-    connection: &Connection,
+    connection: &mut Connection,
     items: &[&NewPayment],
     form: Form,
 ) -> Result<Vec<Option<Receipt>>, StoreError> {
@@ -112,7 +112,7 @@ fn receipt(new: &NewPayment, id: PaymentId, invoice: InvoiceId) -> Receipt {
 
 /// Why each was not written; `None` if it could be now.
 async fn classify(
-    connection: &Connection,
+    connection: &mut Connection,
     items: &[&NewPayment],
 ) -> Result<Vec<Option<CreateOutcome>>, StoreError> {
     let users: Vec<i64> = items.iter().map(|new| new.user.0).collect();

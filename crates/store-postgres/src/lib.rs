@@ -47,12 +47,12 @@ pub struct Options {
     pub lock_timeout: Duration,
     /// Longest time for one statement, its waits included.
     pub statement_timeout: Duration,
-    /// Whether statements are prepared once for each connection. Off for a pooler that hands each
-    /// transaction to another connection (PgBouncer in transaction mode before 1.21): statements are
-    /// then sent whole each time, still in one round trip. Such a pooler forgets a session's settings
-    /// too: there `ALTER ROLE … SET` has to set `synchronous_commit`, `lock_timeout`,
-    /// `statement_timeout` and `idle_in_transaction_session_timeout`.
-    pub prepared: bool,
+    /// Whether a pooler stands in between that hands each transaction to another session (PgBouncer in
+    /// transaction mode). Nothing is then left in a session, nor expected there: statements are sent whole each time
+    /// and not prepared, and every transaction is told by itself, with `SET LOCAL`, what a session
+    /// is told otherwise. A statement that commits by itself becomes a transaction, which costs it
+    /// three round trips more.
+    pub pooled: bool,
 }
 
 impl Default for Options {
@@ -63,7 +63,7 @@ impl Default for Options {
             wait: Duration::from_secs(2),
             lock_timeout: Duration::from_secs(10),
             statement_timeout: Duration::from_secs(15),
-            prepared: true,
+            pooled: false,
         }
     }
 }

@@ -33,7 +33,8 @@ pub(crate) struct Pool {
 struct Shared {
     /// How many statements were sent.
     statements: AtomicU64,
-    prepared: bool,
+    /// What each transaction is told at its start, where sessions are not ours.
+    pooled: Option<String>,
     /// Longest wait for a statement's answer.
     limit: Duration,
 }
@@ -53,22 +54,17 @@ impl Pool {
         // A server that vanished without closing its connections is noticed by these two.
         config.keepalives_idle(Duration::from_secs(30)).tcp_user_timeout(options.statement_timeout + GRACE);
         let manager = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let settings = settings(options);
-        let prepare_session = Hook::async_fn(move |client: &mut deadpool_postgres::ClientWrapper, _| {
-            let settings = settings.clone();
-            Box::pin(async move { client.batch_execute(&settings).await.map_err(HookError::Backend) })
-        });
-        let connections = deadpool_postgres::Pool::builder(Manager::from_config(config, tls, manager))
+        let builder = deadpool_postgres::Pool::builder(Manager::from_config(config, tls, manager))
             .max_size(options.connections)
             .wait_timeout(Some(options.wait))
             .create_timeout(Some(options.connect_timeout))
-            .runtime(Runtime::Tokio1)
-            .post_create(prepare_session)
-            .build()
-            .map_err(|error| StoreError::Broken(error.to_string()))?;
+            .runtime(Runtime::Tokio1);
+        // What a session behind such a pooler is told would be told to somebody else's.
+        let builder = if options.pooled { builder } else { builder.post_create(tells_session(options)) };
+        let connections = builder.build().map_err(|error| StoreError::Broken(error.to_string()))?;
         let shared = Shared {
             statements: AtomicU64::new(0),
-            prepared: options.prepared,
+            pooled: options.pooled.then(|| settings(options, "SET LOCAL")),
             limit: options.statement_timeout + GRACE,
         };
         Ok(Self { connections, shared: Arc::new(shared) })
@@ -115,25 +111,35 @@ impl Pool {
     }
 }
 
-/// What a session is told at its start: durable commits whatever the server's default is, and an
-/// end to every wait. The rest is about plans: they are made once, since planning a statement over
-/// arrays costs more than executing it, and so they may be made while the tables are still empty.
+fn tells_session(options: &Options) -> Hook {
+    let settings = settings(options, "SET");
+    Hook::async_fn(move |client: &mut deadpool_postgres::ClientWrapper, _| {
+        let settings = settings.clone();
+        Box::pin(async move { client.batch_execute(&settings).await.map_err(HookError::Backend) })
+    })
+}
+
+/// What a session, or behind a pooler each transaction, is told at its start: durable commits whatever
+/// the server's default is, and an end to every wait. The rest is about plans: they are made once, since planning
+/// a statement over arrays costs more than executing it, and so they may be made while the tables are still empty.
 /// Every statement finds its rows by an index; the switches keep a plan from reading whole tables,
 /// which is cheaper only as long as they are small.
-fn settings(options: &Options) -> String {
-    format!(
-        "SET synchronous_commit = on; \
-         SET default_transaction_isolation = 'read committed'; \
-         SET timezone = 'UTC'; \
-         SET plan_cache_mode = force_generic_plan; \
-         SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; \
-         SET lock_timeout = {}; \
-         SET statement_timeout = {}; \
-         SET idle_in_transaction_session_timeout = {}",
-        options.lock_timeout.as_millis(),
-        options.statement_timeout.as_millis(),
-        IDLE_IN_TRANSACTION.as_millis(),
-    )
+fn settings(options: &Options, set: &str) -> String {
+    let wait = |name: &str, wait: Duration| format!("{name} = {}", wait.as_millis());
+    [
+        "synchronous_commit = on".to_owned(),
+        "default_transaction_isolation = 'read committed'".to_owned(),
+        "timezone = 'UTC'".to_owned(),
+        "plan_cache_mode = force_generic_plan".to_owned(),
+        "enable_seqscan = off".to_owned(),
+        "enable_hashjoin = off".to_owned(),
+        "enable_mergejoin = off".to_owned(),
+        wait("lock_timeout", options.lock_timeout),
+        wait("statement_timeout", options.statement_timeout),
+        wait("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION),
+    ]
+    .map(|setting| format!("{set} {setting}"))
+    .join("; ")
 }
 
 /// A connection that is in use.
@@ -143,13 +149,21 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// A statement that writes nothing.
+    /// A statement that writes nothing. It needs no settings: it waits for no row, and its answer is not waited for
+    /// for ever.
     pub(crate) async fn read(&self, sql: &Sql, params: Params<'_>) -> Result<Vec<Row>, StoreError> {
         self.shared.send(&self.object, &self.object, sql, params, WhenLost::NothingWritten).await
     }
 
-    /// A statement that commits by itself.
-    pub(crate) async fn write(&self, sql: &Sql, params: Params<'_>) -> Result<Vec<Row>, StoreError> {
+    /// A statement that commits by itself; behind a pooler a transaction of its own, so that its commit is as
+    /// durable, and its waits end as soon, as they must, whatever the session is like that it is handed to.
+    pub(crate) async fn write(&mut self, sql: &Sql, params: Params<'_>) -> Result<Vec<Row>, StoreError> {
+        if self.shared.pooled.is_some() {
+            let tx = self.begin().await?;
+            let rows = tx.send(sql, params).await?;
+            tx.commit().await?;
+            return Ok(rows);
+        }
         self.shared.send(&self.object, &self.object, sql, params, WhenLost::Unclear).await
     }
 
@@ -172,6 +186,9 @@ impl Connection {
         let shared = &self.shared;
         let builder = self.object.build_transaction().isolation_level(level).read_only(read_only);
         let inner = shared.within(builder.start(), WhenLost::NothingWritten).await?;
+        if let Some(settings) = &shared.pooled {
+            shared.within(inner.batch_execute(settings), WhenLost::NothingWritten).await?;
+        }
         Ok(Transaction { inner, shared })
     }
 }
@@ -208,7 +225,8 @@ impl Transaction<'_> {
 
     /// One query as somebody wrote it, its values as text. Takes as long as [`Self::script`] has allowed.
     pub(crate) async fn text(&self, sql: &str) -> Result<Vec<SimpleQueryMessage>, StoreError> {
-        // Preparing refuses what holds more than one statement, and so could end the transaction.
+        // Preparing refuses what holds more than one statement, and so could end the transaction. What was
+        // prepared is closed at once, still within it: behind a pooler nobody else meets its name.
         self.shared.within(self.inner.prepare(sql), WhenLost::NothingWritten).await?;
         self.shared.count();
         let rows = self.inner.simple_query(sql).await;
@@ -237,7 +255,7 @@ impl Shared {
         if client.is_closed() {
             return Err(StoreError::Unavailable("the connection was closed".to_owned()));
         }
-        if !self.prepared {
+        if self.pooled.is_some() {
             let typed: Vec<_> = params.iter().copied().zip(sql.types.iter().cloned()).collect();
             return self.within(client.query_typed(sql.text, &typed), when_lost).await;
         }

@@ -5,17 +5,29 @@ use async_trait::async_trait;
 use sekali_core::contract::store::{self as suite, TestDatabase};
 use sekali_core::ports::Store;
 use sekali_store_postgres::{Options, PostgresStore};
-use sekali_test_support::postgres;
+use sekali_test_support::postgres::{self, Pooler, Pooling};
 use std::sync::Arc;
 
 struct Database {
     postgres: postgres::TestDatabase,
-    options: Options,
+    pooler: Option<Pooler>,
 }
 
 impl Database {
+    fn direct() -> Self {
+        Self { postgres: postgres::database(), pooler: None }
+    }
+
+    fn pooled() -> Self {
+        let postgres = postgres::database();
+        let pooler = Some(Pooler::start(&postgres.url, Pooling::Transaction));
+        Self { postgres, pooler }
+    }
+
     fn store(&self) -> PostgresStore {
-        PostgresStore::connect(&self.postgres.url, &self.options).unwrap()
+        let url = self.pooler.as_ref().map(|pooler| pooler.through(&self.postgres.url));
+        let options = Options { pooled: url.is_some(), ..Options::default() };
+        PostgresStore::connect(url.as_ref().unwrap_or(&self.postgres.url), &options).unwrap()
     }
 }
 
@@ -35,21 +47,18 @@ impl TestDatabase for Database {
 }
 
 #[expect(clippy::unused_async, reason = "as the suite wants it")]
-async fn prepared() -> Database {
-    Database { postgres: postgres::database(), options: Options::default() }
+async fn direct() -> Database {
+    Database::direct()
 }
 
-sekali_core::store_contract!(prepared);
+sekali_core::store_contract!(direct);
 
-/// As behind a pooler that hands each transaction to another connection: the cases that between them
+/// Through PgBouncer, which hands each transaction to another session: the cases that between them
 /// send every statement that writes; those that only ask are in `plans.rs`.
 #[tokio::test(flavor = "multi_thread")]
-async fn without_prepared_statements() {
+async fn through_a_pooler() {
     macro_rules! hold {
-        ($($case:ident),+ $(,)?) => {$(
-            let options = Options { prepared: false, ..Options::default() };
-            suite::$case(&Database { postgres: postgres::database(), options }).await;
-        )+};
+        ($($case:ident),+ $(,)?) => {$( suite::$case(&Database::pooled()).await; )+};
     }
     hold!(
         a_payment_is_written_with_taxes_invoice_and_key,

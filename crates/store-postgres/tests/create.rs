@@ -57,9 +57,9 @@ async fn success_is_one_statement_and_reads_back_as_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_branch_alone_and_in_a_batch_with_and_without_prepared_statements() {
-    for prepared in [true, false] {
-        let (database, store) = migrated_with(&Options { prepared, ..Options::default() }).await;
+async fn every_branch_alone_and_in_a_batch_with_and_without_a_pooler() {
+    for pooled in [false, true] {
+        let (database, store) = migrated_with(&Options { pooled, ..Options::default() }).await;
         insert_consultations(&database, 1, 40);
         database
             .execute(

@@ -153,8 +153,8 @@ async fn plans_made_on_empty_tables_stay_good_when_they_have_grown() {
 
 /// As behind a pooler that hands each transaction to another connection.
 #[tokio::test(flavor = "multi_thread")]
-async fn every_statement_can_be_sent_without_being_prepared() {
-    let (database, store) = migrated_with(&Options { prepared: false, ..Options::default() }).await;
+async fn every_statement_can_be_sent_through_a_pooler() {
+    let (database, store) = migrated_with(&Options { pooled: true, ..Options::default() }).await;
     insert_consultations(&database, 1, 1);
     let payment = pay(&store, 1).await;
     use_all(&store, payment).await;

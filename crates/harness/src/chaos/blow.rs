@@ -124,6 +124,6 @@ async fn comes_back(url: &str) -> Client {
     .await
 }
 
-fn all_asked(scene: &Scene) -> Vec<Asking> {
+pub(super) fn all_asked(scene: &Scene) -> Vec<Asking> {
     scene.world.all_asked().map(|(_, asking)| asking).collect()
 }

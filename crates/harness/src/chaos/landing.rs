@@ -13,8 +13,8 @@ pub struct Landed {
 }
 
 impl Landed {
-    /// One more.
-    fn count(&mut self, step: &'static str, times: i64) {
+    /// So many more.
+    pub(super) fn count(&mut self, step: &'static str, times: i64) {
         if let Ok(times @ 1..) = u64::try_from(times) {
             *self.steps.entry(step).or_default() += times;
         }

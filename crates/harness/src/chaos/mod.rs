@@ -6,6 +6,7 @@
 mod blow;
 mod landing;
 mod lane;
+mod pooler;
 mod post;
 mod run;
 mod world;
@@ -13,6 +14,7 @@ mod world;
 pub use blow::*;
 
 pub use landing::Landed;
+pub use pooler::{strike_pooler, watch};
 pub use run::run;
 pub use world::{Asking, STEP, WINDOW, World};
 

@@ -23,6 +23,8 @@ pub struct DatabaseSettings {
     pub url: DatabaseUrl,
     /// Connections to PostgreSQL, at most.
     pub pool: u16,
+    /// Whether a pooler hands each transaction to another session of PostgreSQL's.
+    pub pooler: bool,
     /// Whether the start brings the tables up to date.
     pub auto_migrate: bool,
 }
@@ -184,7 +186,9 @@ impl Values {
         let url = self.required(Key::DatabaseUrl, DatabaseUrl::parse)?;
         let embedded = matches!(url, DatabaseUrl::Sqlite(_));
         let pool = self.number(Key::DatabasePool, 1..=1000)?;
-        Ok(DatabaseSettings { url, pool, auto_migrate: self.switch(Key::AutoMigrate)?.unwrap_or(embedded) })
+        let pooler = self.switch(Key::DatabasePooler)?.unwrap_or(false);
+        let auto_migrate = self.switch(Key::AutoMigrate)?.unwrap_or(embedded);
+        Ok(DatabaseSettings { url, pool, pooler, auto_migrate })
     }
 
     /// What `token` needs.

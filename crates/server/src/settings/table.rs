@@ -9,6 +9,7 @@ pub enum Key {
     PublicUrl,
     DatabaseUrl,
     DatabasePool,
+    DatabasePooler,
     AutoMigrate,
     RedisUrl,
     JwtSecret,
@@ -179,6 +180,14 @@ pub const SETTINGS: &[Setting] = &[
         "16",
         "Connections to PostgreSQL, at most",
     ),
+    switch(row(
+        Key::DatabasePooler,
+        ("SEKALI_DATABASE_POOLER", "database-pooler"),
+        Database,
+        Value("0"),
+        "1",
+        "Whether a pooler hands each transaction to another session of PostgreSQL (PgBouncer in transaction mode)",
+    )),
     switch(row(
         Key::AutoMigrate,
         ("SEKALI_AUTO_MIGRATE", "auto-migrate"),

@@ -92,7 +92,7 @@ impl<'b> Arguments<'b> {
     }
 
     /// Calls the function.
-    pub(super) async fn send(&self, connection: &Connection, form: Form) -> Result<Vec<Row>, StoreError> {
+    pub(super) async fn send(&self, connection: &mut Connection, form: Form) -> Result<Vec<Row>, StoreError> {
         let waits = form == Form::Waits;
         connection
             .write(

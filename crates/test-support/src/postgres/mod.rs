@@ -1,8 +1,10 @@
 //! Databases on PostgreSQL: a fresh one for each test.
 
+mod pooler;
 mod programs;
 mod server;
 
+pub use pooler::{Pooler, Pooling};
 pub use server::Server;
 
 use std::collections::hash_map::RandomState;

@@ -41,7 +41,15 @@ impl Server {
     /// # Panics
     /// When PostgreSQL's programs are missing or fail, with their own words.
     pub fn start() -> Arc<Self> {
-        let directory = make_directory();
+        Self::start_in(&std::env::temp_dir())
+    }
+
+    /// The same with its files in a folder of this one, which everybody may write to.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    pub fn start_in(parent: &Path) -> Arc<Self> {
+        let directory = make_directory(parent);
         initialise(&directory);
         // Between the search for a free port and its use somebody else may take it.
         let started = (0..5).find_map(|_| {
@@ -134,8 +142,9 @@ fn parent(process: &str) -> Option<String> {
     behind.split_whitespace().nth(1).map(str::to_owned)
 }
 
-fn make_directory() -> PathBuf {
-    let made = programs::command("mktemp").args(["-d", "-t", "sekali-postgres.XXXXXXXXXX"]).output();
+fn make_directory(parent: &Path) -> PathBuf {
+    let template = parent.join("sekali-postgres.XXXXXXXXXX");
+    let made = programs::command("mktemp").arg("-d").arg(template).output();
     let made = made.expect("mktemp makes a folder for the server");
     assert!(made.status.success(), "no folder for the server: {}", String::from_utf8_lossy(&made.stderr));
     PathBuf::from(String::from_utf8_lossy(&made.stdout).trim())

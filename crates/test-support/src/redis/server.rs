@@ -1,8 +1,8 @@
 //! Redis servers that a test may do anything to.
 
 use crate::free_port;
-use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
@@ -22,6 +22,8 @@ pub struct TestRedis {
     port: u16,
     folder: PathBuf,
     process: Option<Child>,
+    /// Of whom it is a replica when it starts.
+    behind: Option<SocketAddr>,
 }
 
 /// Starts a Redis: the program that `REDIS_SERVER` names, or `redis-server` from the path.
@@ -34,7 +36,8 @@ pub fn server() -> TestRedis {
         let port = free_port();
         let folder = std::env::temp_dir().join(format!("sekali-redis-{}-{port}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder in the system's temporary folder");
-        let mut server = TestRedis { url: format!("redis://127.0.0.1:{port}"), port, folder, process: None };
+        let mut server =
+            TestRedis { url: format!("redis://127.0.0.1:{port}"), port, folder, process: None, behind: None };
         match server.start() {
             Ok(()) => return server,
             Err(error) => failure = error,
@@ -46,7 +49,7 @@ pub fn server() -> TestRedis {
 impl TestRedis {
     fn start(&mut self) -> Result<(), String> {
         let program = std::env::var("REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
-        let mut process = command(&program, self.port, &self.folder)
+        let mut process = command(&program, self)
             .spawn()
             .map_err(|error| format!("{program} could not be started: {error}"))?;
         for _ in 0..ASKED {
@@ -79,6 +82,15 @@ impl TestRedis {
         self.start().expect("a Redis that started before starts again");
     }
 
+    /// Starts it again as a replica of another one, which it has been from the first moment on.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn restart_behind(&mut self, primary: SocketAddr) {
+        self.behind = Some(primary);
+        self.restart();
+    }
+
     /// Stops the process where it is (`SIGSTOP`): connections stay open, nothing is answered.
     pub fn pause(&self) {
         self.signal("-STOP");
@@ -104,15 +116,18 @@ impl Drop for TestRedis {
     }
 }
 
-fn command(program: &str, port: u16, folder: &Path) -> Command {
+fn command(program: &str, server: &TestRedis) -> Command {
     let mut command = Command::new(program);
     command
-        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
+        .args(["--port", &server.port.to_string(), "--bind", "127.0.0.1", "--save", ""])
         .args(["--appendonly", "yes", "--appendfsync", "no", "--dir"])
-        .arg(folder)
+        .arg(&server.folder)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
+    if let Some(primary) = server.behind {
+        command.args(["--replicaof", &primary.ip().to_string(), &primary.port().to_string()]);
+    }
     command
 }
 

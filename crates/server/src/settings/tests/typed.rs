@@ -83,6 +83,10 @@ fn databases() {
     }
     let asked = [("DATABASE_URL", "postgres://127.0.0.1/db"), ("SEKALI_AUTO_MIGRATE", "true")];
     assert!(gather(&[], &asked, None).unwrap().database().unwrap().auto_migrate);
+    for (given, pooled) in [("0", false), ("1", true)] {
+        let database = gather(&[], &[("SEKALI_DATABASE_POOLER", given)], None).unwrap().database().unwrap();
+        assert_eq!(database.pooler, pooled);
+    }
 }
 
 #[test]

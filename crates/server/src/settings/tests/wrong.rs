@@ -70,6 +70,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("DATABASE_URL", "sqlite://", "is a SQLite address that names no file"),
     ("DATABASE_URL", "sqlite:///var/lib/", "is a SQLite address that names no file"),
     ("SEKALI_DATABASE_POOL", "0", "is \"0\", not a whole number from 1 to 1000"),
+    ("SEKALI_DATABASE_POOLER", "pgbouncer", "is \"pgbouncer\", neither 0 nor 1"),
     ("SEKALI_AUTO_MIGRATE", "yes", "is \"yes\", neither 0 nor 1"),
     ("REDIS_URL", "127.0.0.1:6379", "is not a redis:// address"),
     ("REDIS_URL", "http://hidden", "is not a redis:// address"),
