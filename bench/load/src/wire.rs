@@ -1,0 +1,101 @@
+//! HTTP/1.1 as cheap as it can be: the load shares its processors with what it measures.
+
+use crate::trouble::{Outcome, While, fail};
+use std::net::SocketAddr;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// The longest answer that is expected.
+const LONGEST: usize = 16 * 1024;
+
+/// A connection that is kept alive.
+pub(crate) struct Connection {
+    stream: TcpStream,
+    buffer: Box<[u8]>,
+}
+
+/// What of an answer is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    /// The status.
+    pub(crate) status: u16,
+    /// The payment that it names, or 0.
+    pub(crate) payment: i64,
+}
+
+impl Connection {
+    /// Connects.
+    pub(crate) async fn open(address: SocketAddr) -> Outcome<Self> {
+        let stream = TcpStream::connect(address).await.while_doing("connecting to the service")?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, buffer: vec![0; LONGEST].into() })
+    }
+
+    /// Sends a request and reads the answer to its end.
+    pub(crate) async fn ask(&mut self, request: &[u8]) -> Outcome<Answer> {
+        self.stream.write_all(request).await.while_doing("sending a request")?;
+        let mut filled = 0;
+        loop {
+            let read = self.stream.read(&mut self.buffer[filled..]).await.while_doing("reading an answer")?;
+            if read == 0 {
+                return fail("the service ended the connection within an answer, or one is too long");
+            }
+            filled += read;
+            let so_far = &self.buffer[..filled];
+            let Some(head) = position(so_far, b"\r\n\r\n") else { continue };
+            let body = head + 4;
+            let end = body + length(&so_far[..body])?;
+            if filled > end {
+                return fail("the service sent more than the answer");
+            }
+            if filled == end {
+                return read_answer(so_far, body);
+            }
+        }
+    }
+}
+
+fn read_answer(bytes: &[u8], body: usize) -> Outcome<Answer> {
+    let status = bytes.get(9..12).map(digits).filter(|status| (100..600).contains(status));
+    let Some(status) = status.and_then(|status| u16::try_from(status).ok()) else {
+        return fail("an answer without a status");
+    };
+    let name = b"\"payment_id\":";
+    let payment = position(&bytes[body..], name).map_or(0, |at| digits(&bytes[body + at + name.len()..]));
+    Ok(Answer { status, payment })
+}
+
+/// The body's length; services that send chunks instead are not measured, but none of them does.
+fn length(head: &[u8]) -> Outcome<usize> {
+    for line in head.split(|byte| *byte == b'\n') {
+        let name = b"content-length:";
+        if line.len() > name.len() && line[..name.len()].eq_ignore_ascii_case(name) {
+            return Ok(usize::try_from(digits(line[name.len()..].trim_ascii_start()))?);
+        }
+    }
+    fail("an answer without Content-Length")
+}
+
+fn digits(bytes: &[u8]) -> i64 {
+    let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).take(18);
+    digits.fold(0, |number, digit| number * 10 + i64::from(digit - b'0'))
+}
+
+fn position(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    bytes.windows(wanted.len()).position(|window| window == wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_read() {
+        let bytes = b"HTTP/1.1 201 Created\r\ncontent-LENGTH: 24\r\n\r\n{\"data\":{\"payment_id\":7}}";
+        let body = position(bytes, b"\r\n\r\n").unwrap() + 4;
+        assert_eq!(length(&bytes[..body]).unwrap(), 24);
+        assert_eq!(read_answer(bytes, body).unwrap(), Answer { status: 201, payment: 7 });
+        assert!(length(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").is_err());
+        assert!(read_answer(b"nothing like HTTP\r\n\r\n", 21).is_err());
+    }
+}
