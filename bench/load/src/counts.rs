@@ -1,18 +1,19 @@
 //! What the databases and the services count themselves.
 
 use crate::services::redis::open;
-use crate::trouble::{Outcome, While};
+use crate::trouble::Outcome;
+use crate::wire::get;
 use std::net::SocketAddr;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 /// Redis' own figures so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RedisCounts {
-    /// Commands; where scripts run, the scripts, and not what they call.
-    pub(crate) calls: u64,
+    /// Commands, with those that scripts call.
+    commands: u64,
+    /// Scripts.
+    scripts: u64,
     /// Reads from connections.
-    pub(crate) reads: u64,
+    reads: u64,
 }
 
 impl RedisCounts {
@@ -21,23 +22,32 @@ impl RedisCounts {
         let mut connection = open(url)?;
         let mut info = |part| redis::cmd("INFO").arg(part).query::<String>(&mut connection);
         let (commands, stats) = (info("commandstats")?, info("stats")?);
-        Ok(Self { calls: calls(&commands), reads: figure(&stats, "total_reads_processed:").unwrap_or(0) })
+        Ok(Self {
+            commands: calls(&commands, |name| !["info", "ping", "hello", "select"].contains(&name)),
+            scripts: calls(&commands, |name| ["evalsha", "eval", "fcall"].contains(&name)),
+            reads: figure(&stats, "total_reads_processed:").unwrap_or(0),
+        })
+    }
+
+    /// How many commands Redis was sent since `before`. It counts what a script calls like commands of their own, and
+    /// one cannot be told from the other: so scripts alone are counted where there were any.
+    pub(crate) fn calls_since(&self, before: &Self) -> u64 {
+        match self.scripts.saturating_sub(before.scripts) {
+            0 => self.commands.saturating_sub(before.commands),
+            scripts => scripts,
+        }
+    }
+
+    /// How often Redis read from a connection since `before`.
+    pub(crate) fn reads_since(&self, before: &Self) -> u64 {
+        self.reads.saturating_sub(before.reads)
     }
 }
 
-/// Redis counts what a script calls like commands of their own, and one cannot be told from the other: so scripts
-/// alone are counted where there are any.
-fn calls(commands: &str) -> u64 {
-    let of = |names: &[&str]| -> u64 {
-        let lines = commands.lines().filter_map(|line| line.strip_prefix("cmdstat_")?.split_once(":calls="));
-        let wanted = lines.filter(|(name, _)| names.is_empty() || names.contains(name));
-        let wanted = wanted.filter(|(name, _)| !["info", "ping", "hello", "select"].contains(name));
-        wanted.filter_map(|(_, rest)| rest.split(',').next()?.parse::<u64>().ok()).sum()
-    };
-    match of(&["evalsha", "eval", "fcall"]) {
-        0 => of(&[]),
-        scripts => scripts,
-    }
+fn calls(commands: &str, wanted: impl Fn(&str) -> bool) -> u64 {
+    let lines = commands.lines().filter_map(|line| line.strip_prefix("cmdstat_")?.split_once(":calls="));
+    let wanted = lines.filter(|(name, _)| wanted(name));
+    wanted.filter_map(|(_, rest)| rest.split(',').next()?.parse::<u64>().ok()).sum()
 }
 
 fn figure(text: &str, name: &str) -> Option<u64> {
@@ -48,7 +58,7 @@ fn figure(text: &str, name: &str) -> Option<u64> {
 pub(crate) async fn metric(servers: &[SocketAddr], series: &str) -> Outcome<f64> {
     let mut sum = 0.0;
     for server in servers {
-        sum += series_sum(&fetch(*server).await?, series);
+        sum += series_sum(&get(*server, "/metrics").await?.1, series);
     }
     Ok(sum)
 }
@@ -58,23 +68,19 @@ fn series_sum(text: &str, series: &str) -> f64 {
     lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
 }
 
-async fn fetch(address: SocketAddr) -> Outcome<String> {
-    let mut stream = TcpStream::connect(address).await.while_doing("asking for metrics")?;
-    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n").await?;
-    let mut text = String::new();
-    stream.read_to_string(&mut text).await.while_doing("reading metrics")?;
-    Ok(text)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn what_scripts_call_is_not_counted() {
-        let plain = "cmdstat_get:calls=5,usec=1\r\ncmdstat_set:calls=2,usec=1\r\ncmdstat_ping:calls=9,usec=1\r\n";
-        assert_eq!(calls(plain), 7);
-        assert_eq!(calls(&format!("{plain}cmdstat_evalsha:calls=3,usec=1\r\n")), 3);
+        let text = "cmdstat_get:calls=5,usec=1\r\ncmdstat_set:calls=2,usec=1\r\ncmdstat_evalsha:calls=3,usec=1\r\n";
+        assert_eq!(calls(text, |name| name == "get"), 5);
+        let before = RedisCounts { commands: 100, scripts: 10, reads: 7 };
+        let scripts = RedisCounts { commands: 150, scripts: 20, reads: 9 };
+        assert_eq!((scripts.calls_since(&before), scripts.reads_since(&before)), (10, 2));
+        let plain = RedisCounts { scripts: 10, ..scripts };
+        assert_eq!(plain.calls_since(&before), 50);
     }
 
     #[test]

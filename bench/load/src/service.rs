@@ -171,8 +171,8 @@ impl Service {
             },
             memory: self.processes.iter().map(|id| usage::peak_memory(*id)).sum(),
             commits: before.transactions.zip(after.transactions).map(|(b, a)| (a - b) as f64 / asked),
-            redis_calls: redis.map(|(b, a)| (a.calls - b.calls) as f64 / asked),
-            redis_reads: redis.map(|(b, a)| (a.reads - b.reads) as f64 / asked),
+            redis_calls: redis.map(|(b, a)| a.calls_since(&b) as f64 / asked),
+            redis_reads: redis.map(|(b, a)| a.reads_since(&b) as f64 / asked),
             from_cache: (duplicates > 0.0).then(|| (after.cached - before.cached) / duplicates),
             statuses,
         })

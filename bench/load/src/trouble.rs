@@ -12,9 +12,17 @@ pub(crate) trait While<T> {
     fn while_doing(self, doing: impl Display) -> Outcome<T>;
 }
 
-impl<T, E: Display> While<T> for Result<T, E> {
+impl<T, E: Into<Box<dyn Error>>> While<T> for Result<T, E> {
     fn while_doing(self, doing: impl Display) -> Outcome<T> {
-        self.map_err(|error| format!("{doing}: {error}").into())
+        self.map_err(|error| format!("{doing}: {}", whole(error.into().as_ref())).into())
+    }
+}
+
+/// An error with its causes: some say no more by themselves than that there was one.
+fn whole(error: &dyn Error) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {}", whole(cause)),
+        None => error.to_string(),
     }
 }
 

@@ -55,6 +55,16 @@ impl Connection {
     }
 }
 
+/// Asks for a page on a connection of its own: its status and what it says.
+pub(crate) async fn get(address: SocketAddr, path: &str) -> Outcome<(u16, String)> {
+    let mut stream = TcpStream::connect(address).await.while_doing("connecting to the service")?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.while_doing(format!("reading {path}"))?;
+    Ok((read_answer(text.as_bytes(), 0)?.status, text))
+}
+
 fn read_answer(bytes: &[u8], body: usize) -> Outcome<Answer> {
     let status = bytes.get(9..12).map(digits).filter(|status| (100..600).contains(status));
     let Some(status) = status.and_then(|status| u16::try_from(status).ok()) else {

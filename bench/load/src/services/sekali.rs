@@ -4,6 +4,7 @@ use super::{SECRET, listens};
 use crate::place::free_port;
 use crate::process::Process;
 use crate::trouble::{Outcome, fail};
+use crate::wire::get;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -66,7 +67,8 @@ impl Sekali {
         ]);
         command.envs(redis.map(|url| ("REDIS_URL", url)));
         let mut process = Process::start(name, &mut command, &folder.join(format!("{name}.log")))?;
-        process.wait_until(async || listens(metrics).await && listens(address).await).await?;
+        // It listens before its tables are made.
+        process.wait_until(async || get(metrics, "/readyz").await.is_ok_and(|(status, _)| status == 200)).await?;
         Ok(Self { process, address, metrics })
     }
 
