@@ -4,6 +4,7 @@ use crate::services::redis::open;
 use crate::trouble::Outcome;
 use crate::wire::get;
 use std::net::SocketAddr;
+use std::process::Command;
 
 /// Redis' own figures so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,6 +51,20 @@ fn calls(commands: &str, wanted: impl Fn(&str) -> bool) -> u64 {
     wanted.filter_map(|(_, rest)| rest.split(',').next()?.parse::<u64>().ok()).sum()
 }
 
+/// Segments with data that came to a port of the loopback address over the connections that stand: what a client
+/// sends at once is one, and so each is a round trip. `None` where the program `ss` is missing.
+pub(crate) fn round_trips(port: u16) -> Option<u64> {
+    let mut command = Command::new("ss");
+    command.args(["--tcp", "--numeric", "--info", "--no-header", "state", "established"]);
+    let output = command.arg(format!("( sport = :{port} )")).output().ok()?;
+    output.status.success().then(|| segments(&String::from_utf8_lossy(&output.stdout)))
+}
+
+fn segments(sockets: &str) -> u64 {
+    let figures = sockets.split_whitespace().filter_map(|word| word.strip_prefix("data_segs_in:"));
+    figures.filter_map(|figure| figure.parse::<u64>().ok()).sum()
+}
+
 fn figure(text: &str, name: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix(name))?.trim().parse().ok()
 }
@@ -74,13 +89,20 @@ mod tests {
 
     #[test]
     fn what_scripts_call_is_not_counted() {
-        let text = "cmdstat_get:calls=5,usec=1\r\ncmdstat_set:calls=2,usec=1\r\ncmdstat_evalsha:calls=3,usec=1\r\n";
+        let text =
+            "cmdstat_get:calls=5,usec=1\r\ncmdstat_set:calls=2,usec=1\r\ncmdstat_evalsha:calls=3,usec=1\r\n";
         assert_eq!(calls(text, |name| name == "get"), 5);
         let before = RedisCounts { commands: 100, scripts: 10, reads: 7 };
         let scripts = RedisCounts { commands: 150, scripts: 20, reads: 9 };
         assert_eq!((scripts.calls_since(&before), scripts.reads_since(&before)), (10, 2));
         let plain = RedisCounts { scripts: 10, ..scripts };
         assert_eq!(plain.calls_since(&before), 50);
+    }
+
+    #[test]
+    fn segments_of_all_sockets_are_summed() {
+        let text = "0 0 127.0.0.1:1 127.0.0.1:2\n\t cubic data_segs_out:9 data_segs_in:3 send\n0 0 a b\n\t data_segs_in:4\n";
+        assert_eq!(segments(text), 7);
     }
 
     #[test]

@@ -62,7 +62,8 @@ pub(crate) fn goals(results: &Results) -> Vec<Goal> {
     let embedded = rate(first(C::SqliteMemory, 64));
     let duplicates = rate(Cell::new(C::PostgresRedis, Duplicates, 64));
     let spread = results.median(sekali, |sample| sample.latency.p99 / sample.latency.p50);
-    let from_cache = results.median(Cell::new(C::PostgresRedis, Mix, 64), |sample| sample.from_cache.unwrap_or(0.0));
+    let from_cache =
+        results.median(Cell::new(C::PostgresRedis, Mix, 64), |sample| sample.from_cache.unwrap_or(0.0));
     vec![
         Goal::new(
             "first payments at 64 connections, PostgreSQL + Redis: times pgbench with the original's SQL at 64",
@@ -70,7 +71,12 @@ pub(crate) fn goals(results: &Results) -> Vec<Goal> {
             3.0,
             ratio(rate(sekali), rate(first(C::Original, 64))),
         ),
-        Goal::new("the same: times pgbench at its best, 16", AtLeast, 2.2, ratio(rate(sekali), rate(first(C::Original, 16)))),
+        Goal::new(
+            "the same: times pgbench at its best, 16",
+            AtLeast,
+            2.2,
+            ratio(rate(sekali), rate(first(C::Original, 16))),
+        ),
         Goal::new("the same: times the best peer at 64", AtLeast, 10.0, ratio(rate(sekali), best_peer)),
         Goal::new(
             "first payments at 64 connections, SQLite: times the SQLite loop",
@@ -97,7 +103,12 @@ pub(crate) fn goals(results: &Results) -> Vec<Goal> {
             LONGEST,
             results.worst(sekali, |sample: &Sample| sample.latency.max),
         ),
-        Goal::new("CPU of a first payment: times the best peer's", AtMost, 0.25, ratio(cpu(sekali), cheapest_peer)),
+        Goal::new(
+            "CPU of a first payment: times the best peer's",
+            AtMost,
+            0.25,
+            ratio(cpu(sekali), cheapest_peer),
+        ),
         Goal::new("duplicates in the mix that the cache answered", AtLeast, FROM_CACHE, from_cache),
     ]
 }

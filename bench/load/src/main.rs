@@ -13,6 +13,7 @@ mod click;
 mod counts;
 mod goals;
 mod load;
+mod machine;
 mod pgbench;
 mod place;
 mod plan;
@@ -33,14 +34,17 @@ mod trouble;
 mod usage;
 mod wire;
 
+use std::path::Path;
 use std::process::ExitCode;
-use trouble::Outcome;
+use trouble::{Outcome, While};
 
-const USAGE: &str = "usage: sekali-bench [--quick] [--rounds N] [--seconds N] [--only WORD]… [--publish FOLDER]
+const USAGE: &str =
+    "usage: sekali-bench [--quick] [--rounds N] [--seconds N] [--only WORD]… [--json FILE] [--publish DOCS]
 
 Measures Sekali beside its baselines and peers, in one interleaved run. Without --quick everything.
 --only narrows the run to what the words name: a contestant, a scenario, a number of connections.
---publish writes the results, plots and the page's tables to a folder (docs/performance).";
+--publish writes results and plots to DOCS/performance, and renews the tables of DOCS/performance.md.
+Exit codes: 0 measured, 1 void (a payment was lost or made twice), 2 not measured.";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -50,7 +54,7 @@ fn main() -> ExitCode {
             println!("{USAGE}");
             Ok(true)
         }
-        _ => Options::parse(&arguments).and_then(measure),
+        _ => Options::parse(&arguments).and_then(|options| measure(&options)),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
@@ -69,6 +73,7 @@ struct Options {
     rounds: Option<usize>,
     seconds: Option<u64>,
     only: Vec<String>,
+    json: Option<String>,
     publish: Option<String>,
 }
 
@@ -83,6 +88,7 @@ impl Options {
                 "--rounds" => options.rounds = Some(value()?.parse()?),
                 "--seconds" => options.seconds = Some(value()?.parse()?),
                 "--only" => options.only.push(value()?.clone()),
+                "--json" => options.json = Some(value()?.clone()),
                 "--publish" => options.publish = Some(value()?.clone()),
                 _ => return trouble::fail(format!("there is no {argument}\n{USAGE}")),
             }
@@ -103,17 +109,33 @@ impl Options {
 }
 
 /// Whether the run counts: nothing was lost and nothing made twice.
-fn measure(options: Options) -> Outcome<bool> {
+fn measure(options: &Options) -> Outcome<bool> {
     // One thread: the processors are for what is measured.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let plan = options.plan()?;
-        eprintln!("starting PostgreSQL, Redis, and who is measured");
-        let mut stage = stage::Stage::set(plan.cells.iter().map(|cell| cell.contestant)).await?;
-        let settings = stage.postgres.settings().await?;
-        let results = run::play(&plan, &mut stage, |line| eprintln!("{line}")).await?;
-        drop(stage);
-        print!("{}", report::text(&plan, &settings, &results));
-        Ok(results.faults.is_empty())
+        // Whoever interrupts a run wants everything that it has started to end with it.
+        tokio::select! {
+            outcome = run_and_report(options) => outcome,
+            _ = tokio::signal::ctrl_c() => trouble::fail("interrupted"),
+        }
     })
+}
+
+async fn run_and_report(options: &Options) -> Outcome<bool> {
+    let plan = options.plan()?;
+    eprintln!("starting PostgreSQL, Redis, and who is measured");
+    let mut stage = stage::Stage::set(plan.cells.iter().map(|cell| cell.contestant)).await?;
+    let machine = machine::Machine::look(&stage.folder, stage.postgres.settings().await?)?;
+    let results = run::play(&plan, &mut stage, |line| eprintln!("{line}")).await?;
+    drop(stage);
+    print!("{}", report::text(&plan, &machine, &results));
+    if let Some(path) = &options.json {
+        std::fs::write(path, report::json(&plan, &machine, &results)?)
+            .while_doing(format!("writing {path}"))?;
+    }
+    // What is void is not published.
+    if let Some(docs) = options.publish.as_ref().filter(|_| results.faults.is_empty()) {
+        report::publish(Path::new(docs), &plan, &machine, &results)?;
+    }
+    Ok(results.faults.is_empty())
 }

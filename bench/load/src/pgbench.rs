@@ -67,7 +67,9 @@ impl Pgbench {
                 redis: per(usage::seconds(shared.redis) - redis),
                 load: 0.0,
             },
-            commits: transactions.zip(after).map(|(before, after)| (after - before) as f64 / made.max(1) as f64),
+            commits: transactions
+                .zip(after)
+                .map(|(before, after)| (after - before) as f64 / made.max(1) as f64),
             ..Sample::default()
         };
         Ok((sample, faults_of_count(made, &self.store.rows(&consultations).await?)))
@@ -124,7 +126,8 @@ mod tests {
 
     #[test]
     fn the_rate_is_read() {
-        let printed = "number of failed transactions: 0 (0.000%)\ntps = 2917.5 (without initial connection time)\n";
+        let printed =
+            "number of failed transactions: 0 (0.000%)\ntps = 2917.5 (without initial connection time)\n";
         assert!((rate(printed).unwrap() - 2917.5).abs() < 1e-9);
         assert!(rate("nothing").is_err());
     }

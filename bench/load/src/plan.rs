@@ -35,8 +35,8 @@ pub(crate) enum Contestant {
 }
 
 use Contestant::{
-    BareFixed, BareRedis, Express, Fastapi, OneStatement, Original, PostgresMemory, PostgresRedis, SqliteLoop,
-    SqliteMemory, SqliteRedis, TwoServers,
+    BareFixed, BareRedis, Express, Fastapi, OneStatement, Original, PostgresMemory, PostgresRedis,
+    SqliteLoop, SqliteMemory, SqliteRedis, TwoServers,
 };
 
 impl Contestant {
@@ -61,11 +61,6 @@ impl Contestant {
     /// Whether it is Sekali.
     pub(crate) fn is_sekali(self) -> bool {
         matches!(self, SqliteMemory | SqliteRedis | PostgresMemory | PostgresRedis | TwoServers)
-    }
-
-    /// Whether it is one of `bench/peers`.
-    pub(crate) fn is_peer(self) -> bool {
-        matches!(self, Express | Fastapi)
     }
 }
 
@@ -154,7 +149,8 @@ impl Plan {
     /// kind that is named has to fit.
     pub(crate) fn only(mut self, words: &[String]) -> Self {
         let lower: Vec<String> = words.iter().map(|word| word.to_lowercase()).collect();
-        let (numbers, words): (Vec<_>, Vec<_>) = lower.into_iter().partition(|word| word.parse::<usize>().is_ok());
+        let (numbers, words): (Vec<_>, Vec<_>) =
+            lower.into_iter().partition(|word| word.parse::<usize>().is_ok());
         let is_scenario = |word: &&String| {
             let all = [Scenario::First, Scenario::Duplicates, Scenario::Mix, Scenario::DoubleClicks];
             all.iter().any(|scenario| scenario.name().starts_with(word.as_str()))
@@ -163,7 +159,8 @@ impl Plan {
         self.cells.retain(|cell| {
             let name = cell.contestant.name().to_lowercase();
             (numbers.is_empty() || numbers.contains(&cell.connections.to_string()))
-                && (scenarios.is_empty() || scenarios.iter().any(|word| cell.scenario.name().starts_with(*word)))
+                && (scenarios.is_empty()
+                    || scenarios.iter().any(|word| cell.scenario.name().starts_with(*word)))
                 && (names.is_empty() || names.iter().any(|word| name.contains(*word)))
         });
         self

@@ -91,7 +91,11 @@ impl Drop for Process {
 pub(crate) fn run(name: &str, command: &mut Command) -> Outcome<String> {
     let output = command.stdin(Stdio::null()).output().while_doing(format!("starting {name}"))?;
     if !output.status.success() {
-        return fail(format!("{name} failed ({}): {}", output.status, String::from_utf8_lossy(&output.stderr)));
+        return fail(format!(
+            "{name} failed ({}): {}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        ));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

@@ -61,6 +61,7 @@ impl Results {
             },
             memory: plain(|sample| sample.memory),
             commits: of(|sample| sample.commits),
+            statements: of(|sample| sample.statements),
             redis_calls: of(|sample| sample.redis_calls),
             redis_reads: of(|sample| sample.redis_reads),
             from_cache: of(|sample| sample.from_cache),

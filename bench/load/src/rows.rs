@@ -74,8 +74,12 @@ impl Display for Fault {
                 write!(f, "payment {payment} of consultation {consultation} was answered and is not there")
             }
             Self::Double { consultation } => write!(f, "consultation {consultation} has several payments"),
-            Self::Uneven { payment } => write!(f, "payment {payment} has not one invoice and two tax records"),
-            Self::CreatedTwice { consultation } => write!(f, "consultation {consultation} was answered 201 twice"),
+            Self::Uneven { payment } => {
+                write!(f, "payment {payment} has not one invoice and two tax records")
+            }
+            Self::CreatedTwice { consultation } => {
+                write!(f, "consultation {consultation} was answered 201 twice")
+            }
             Self::Unasked { payment } => write!(f, "nobody asked for payment {payment}"),
             Self::Miscounted { made, found } => write!(f, "{made} transactions left {found} payments"),
         }
@@ -145,7 +149,8 @@ mod tests {
 
     #[test]
     fn what_was_answered_and_is_there_is_right() {
-        let answers = [told(1, 201, 10), told(1, 409, 10), told(2, 503, 0), told(3, 409, 0), told(3, 201, 30)];
+        let answers =
+            [told(1, 201, 10), told(1, 409, 10), told(2, 503, 0), told(3, 409, 0), told(3, 201, 30)];
         assert_eq!(faults(&answers, &[row(1, 10), row(3, 30)], false), []);
         // Turned away while its payment was being committed: nothing was promised, and there is one.
         assert_eq!(faults(&answers, &[row(1, 10), row(2, 20), row(3, 30)], false), []);

@@ -15,7 +15,11 @@ const FASTER: f64 = 2.0;
 const WARM_UP: Duration = Duration::from_millis(500);
 
 /// Measures everything that is planned; `progress` is told what is going on.
-pub(crate) async fn play(plan: &Plan, stage: &mut Stage, mut progress: impl FnMut(String)) -> Outcome<Results> {
+pub(crate) async fn play(
+    plan: &Plan,
+    stage: &mut Stage,
+    mut progress: impl FnMut(String),
+) -> Outcome<Results> {
     let mut results = Results::default();
     let begun = Instant::now();
     progress(format!("warming up {} contestants", contestants(plan)));

@@ -43,6 +43,8 @@ pub(crate) struct Sample {
     pub(crate) memory: f64,
     /// Transactions that wrote, a request.
     pub(crate) commits: Option<f64>,
+    /// Messages that PostgreSQL was sent, a request: its round trips.
+    pub(crate) statements: Option<f64>,
     /// Commands that Redis was sent, a request; what a script calls is not counted.
     pub(crate) redis_calls: Option<f64>,
     /// Times that Redis read from a connection, a request: what came together counts once.

@@ -15,7 +15,8 @@ use tokio::time::Instant;
 const SCHEMA: &str = "bench/baseline/schema.sqlite.sql";
 const ACTIVE: &str = "SELECT id FROM payments WHERE consultation_id = ?1 AND user_id = ?2
     AND status IN ('pending', 'processing', 'completed')";
-const PAYMENT: &str = "INSERT INTO payments (user_id, consultation_id, amount, payment_method, status, idempotency_key)
+const PAYMENT: &str =
+    "INSERT INTO payments (user_id, consultation_id, amount, payment_method, status, idempotency_key)
     VALUES (?1, ?2, ?3, 'stripe', 'pending', ?4) RETURNING id";
 const TAX: &str =
     "INSERT INTO tax_records (payment_id, tax_type, tax_rate, tax_amount) VALUES (?1, ?2, ?3, ?4)";

@@ -35,7 +35,8 @@ pub(crate) struct Stage {
     redis_databases: u8,
     /// What all on PostgreSQL stand on.
     pub(crate) postgres: Postgres,
-    folder: Folder,
+    /// Where everything is kept.
+    pub(crate) folder: Folder,
 }
 
 impl Stage {
@@ -69,7 +70,8 @@ impl Stage {
         time: Duration,
         room: i64,
     ) -> Outcome<(Sample, Vec<Fault>)> {
-        let shared = Shared { postgres: self.postgres.id(), redis: self.redis.id() };
+        let shared =
+            Shared { postgres: self.postgres.id(), port: self.postgres.port(), redis: self.redis.id() };
         match self.subjects.get_mut(&cell.contestant) {
             Some(Subject::Service(service)) => {
                 service.round(cell.scenario, cell.connections, time, room, shared).await

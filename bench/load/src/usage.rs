@@ -15,7 +15,8 @@ struct Stat {
 /// Seconds of processor time of a process, of all that descend from it, and of those of them that have ended.
 pub(crate) fn seconds(root: u32) -> f64 {
     let all = processes();
-    let ticks: u64 = tree(&all, root).iter().filter_map(|id| all.get(id)).map(|stat| stat.own + stat.gone).sum();
+    let ticks: u64 =
+        tree(&all, root).iter().filter_map(|id| all.get(id)).map(|stat| stat.own + stat.gone).sum();
     ticks as f64 / TICKS
 }
 

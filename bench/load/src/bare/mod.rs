@@ -35,7 +35,9 @@ pub(crate) fn serve(arguments: &[String]) -> Outcome<()> {
     runtime.block_on(async {
         let app = match redis {
             None => Router::new().route("/api/v1/payments", post(fixed)),
-            Some(url) => Router::new().route("/api/v1/payments", post(looked_up)).with_state(cache(url).await?),
+            Some(url) => {
+                Router::new().route("/api/v1/payments", post(looked_up)).with_state(cache(url).await?)
+            }
         };
         axum::serve(TcpListener::bind(address).await?, app).await?;
         Ok(())

@@ -116,7 +116,9 @@ impl Patients {
                     patients.twice(first, second).await.map_err(|error| error.to_string())
                 });
             } else {
-                tasks.spawn_local(async move { patients.once(first).await.map_err(|error| error.to_string()) });
+                tasks.spawn_local(
+                    async move { patients.once(first).await.map_err(|error| error.to_string()) },
+                );
             }
         }
         let mut shots = Vec::new();

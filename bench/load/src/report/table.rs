@@ -1,47 +1,99 @@
 //! The results as text for a terminal.
 
 use crate::goals::{Goal, Side, goals};
-use crate::plan::Plan;
+use crate::load::Scenario;
+use crate::machine::Machine;
+use crate::plan::{Cell, Contestant, Plan};
 use crate::results::Results;
+use crate::run::describe;
 use crate::sample::Sample;
 use std::fmt::Write;
 
 /// Everything that a run has shown.
-pub(crate) fn text(plan: &Plan, settings: &[(String, String)], results: &Results) -> String {
-    let mut text = String::new();
-    let settings: Vec<String> = settings.iter().map(|(name, value)| format!("{name} {value}")).collect();
+pub(crate) fn text(plan: &Plan, machine: &Machine, results: &Results) -> String {
     // Writing to a string does not fail.
-    let _ = writeln!(text, "\nPostgreSQL: {}", settings.join(", "));
-    let _ = writeln!(text, "medians of {} rounds of {:?} each\n", plan.rounds, plan.time);
-    text += &figures(plan, results);
-    text += "\n";
+    let mut text = format!("\n{}\n\n{}\n", self::machine(plan, machine), figures(results));
     for goal in goals(results) {
         let _ = writeln!(text, "{}", goal_line(&goal));
+    }
+    if let Some(sentence) = cheaper(results) {
+        let _ = writeln!(text, "{sentence}");
     }
     if !results.faults.is_empty() {
         text += "\nTHIS RUN IS VOID: payments were lost or made twice.\n";
         for (cell, faults) in &results.faults {
-            let _ = writeln!(text, "{}: {} faults, first {}", crate::run::describe(*cell), faults.len(), faults[0]);
+            let _ = writeln!(text, "{}: {} faults, first: {}", describe(*cell), faults.len(), faults[0]);
         }
     }
     text
 }
 
-fn figures(plan: &Plan, results: &Results) -> String {
+/// What the run was made on, in a paragraph.
+pub(super) fn machine(plan: &Plan, machine: &Machine) -> String {
+    let settings: Vec<String> =
+        machine.settings.iter().map(|(name, value)| format!("{name} {value}")).collect();
+    format!(
+        "Medians of {} interleaved rounds of {} s each, Sekali {}, the load on the same processors. {} × {}, {:.0} GiB, \
+         Linux {}; the disk takes 8 KiB for good {:.0} times a second; load average before the run: {:.1}. PostgreSQL: {}.",
+        plan.rounds,
+        plan.time.as_secs(),
+        machine.version,
+        machine.processors,
+        machine.processor,
+        machine.memory,
+        machine.kernel,
+        machine.syncs,
+        machine.load,
+        settings.join(", "),
+    )
+}
+
+/// A cell's rate: the median, and the least and the most of its rounds.
+pub(super) fn rate(results: &Results, cell: Cell) -> String {
+    let rate = results.median(cell, |sample| sample.throughput).unwrap_or_default();
+    let (least, most) = results.range(cell, |sample| sample.throughput).unwrap_or_default();
+    format!("{rate:.0} ({least:.0}–{most:.0})")
+}
+
+/// How many times cheaper a duplicate is than a first payment.
+pub(super) fn cheaper(results: &Results) -> Option<String> {
+    let typical = |scenario| results.typical(Cell::new(Contestant::PostgresRedis, scenario, 64));
+    let (first, duplicate) = (typical(Scenario::First)?, typical(Scenario::Duplicates)?);
+    Some(format!(
+        "A duplicate (PostgreSQL + Redis, 64 connections) takes {:.1} times less processor time than a first payment, and is answered \
+         {:.1} times as fast (p50).",
+        first.cpu.total() / duplicate.cpu.total().max(f64::MIN_POSITIVE),
+        first.latency.p50 / duplicate.latency.p50.max(f64::MIN_POSITIVE),
+    ))
+}
+
+fn figures(results: &Results) -> String {
     let mut text = format!(
-        "{:<42} {:>5} {:>9} {:>8} {:>8} {:>8} {:>8} {:>27} {:>8} {:>7} {:>7} {:>7}\n",
-        "", "conn.", "/s", "p50 ms", "p99", "p99.9", "max", "CPU ms (serv./db/Redis)", "MiB", "commits", "calls", "reads"
+        "{:<42} {:>5} {:>21} {:>8} {:>8} {:>8} {:>8} {:>27} {:>8} {:>7} {:>7} {:>7} {:>7}\n",
+        "",
+        "conn.",
+        "/s (least–most)",
+        "p50 ms",
+        "p99",
+        "p99.9",
+        "max",
+        "CPU ms (serv./db/Redis)",
+        "MiB",
+        "trips",
+        "commits",
+        "calls",
+        "reads"
     );
-    let mut cells = plan.cells.clone();
-    cells.sort();
     let mut scenario = None;
-    for cell in cells {
+    for cell in results.samples.keys().copied() {
         if scenario != Some(cell.scenario) {
             let _ = writeln!(text, "{}", cell.scenario.name());
             scenario = Some(cell.scenario);
         }
         if let Some(sample) = results.typical(cell) {
-            let _ = writeln!(text, "  {:<40} {:>5} {}", cell.contestant.name(), cell.connections, figures_of(&sample));
+            let rate = rate(results, cell);
+            let name = cell.contestant.name();
+            let _ = writeln!(text, "  {name:<40} {:>5} {rate:>21} {}", cell.connections, figures_of(&sample));
         }
     }
     text
@@ -52,14 +104,14 @@ fn figures_of(sample: &Sample) -> String {
     let cpu = sample.cpu;
     let optional = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.2}"));
     let mut text = format!(
-        "{:>9.0} {:>8.2} {:>8.2} {:>8.2} {:>8.2} {:>27} {:>8.0} {:>7} {:>7} {:>7}",
-        sample.throughput,
+        "{:>8.2} {:>8.2} {:>8.2} {:>8.2} {:>27} {:>8.0} {:>7} {:>7} {:>7} {:>7}",
         latency.p50,
         latency.p99,
         latency.p999,
         latency.max,
         format!("{:.3} ({:.3}/{:.3}/{:.3})", cpu.total(), cpu.service, cpu.database, cpu.redis),
         sample.memory,
+        optional(sample.statements),
         optional(sample.commits),
         optional(sample.redis_calls),
         optional(sample.redis_reads),

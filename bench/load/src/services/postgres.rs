@@ -117,7 +117,9 @@ fn programs() -> Outcome<PathBuf> {
     let complete = folders.filter(|bin| bin.join("pgbench").exists() && bin.join("initdb").exists());
     match complete.max_by_key(version) {
         Some(folder) => Ok(folder),
-        None => fail("PostgreSQL is missing, or its pgbench is: install Debian's package postgresql, or set PG_BIN"),
+        None => fail(
+            "PostgreSQL is missing, or its pgbench is: install Debian's package postgresql, or set PG_BIN",
+        ),
     }
 }
 

@@ -19,7 +19,16 @@ impl Redis {
         let port = free_port()?;
         let program = std::env::var("REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
         let mut command = Command::new(program);
-        command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "", "--appendonly", "no"]);
+        command.args([
+            "--bind",
+            "127.0.0.1",
+            "--port",
+            &port.to_string(),
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+        ]);
         // Each contestant has a database of its own. A title would be written over the environment.
         command.args(["--databases", "32", "--set-proc-title", "no", "--dir"]).arg(folder);
         let process = Process::start("Redis", &mut command, &folder.join("redis.log"))

@@ -25,7 +25,8 @@ impl Stripe {
         let mut command = sekali()?;
         command.args(["stripe-simulator", "--listen", &address.to_string()]);
         command.arg("--storage").arg(format!("sqlite://{}", folder.join("stripe.db").display()));
-        let mut process = Process::start("the simulator of Stripe", &mut command, &folder.join("stripe.log"))?;
+        let mut process =
+            Process::start("the simulator of Stripe", &mut command, &folder.join("stripe.log"))?;
         process.wait_until(async || listens(address).await).await?;
         Ok(Self { _process: process, base: format!("http://{address}") })
     }
@@ -68,7 +69,9 @@ impl Sekali {
         command.envs(redis.map(|url| ("REDIS_URL", url)));
         let mut process = Process::start(name, &mut command, &folder.join(format!("{name}.log")))?;
         // It listens before its tables are made.
-        process.wait_until(async || get(metrics, "/readyz").await.is_ok_and(|(status, _)| status == 200)).await?;
+        process
+            .wait_until(async || get(metrics, "/readyz").await.is_ok_and(|(status, _)| status == 200))
+            .await?;
         Ok(Self { process, address, metrics })
     }
 
