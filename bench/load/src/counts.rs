@@ -3,6 +3,7 @@
 use crate::services::redis::open;
 use crate::trouble::Outcome;
 use crate::wire::get;
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::process::Command;
 
@@ -31,11 +32,12 @@ impl RedisCounts {
     }
 
     /// How many commands Redis was sent since `before`. It counts what a script calls like commands of their own, and
-    /// one cannot be told from the other: so scripts alone are counted where there were any.
-    pub(crate) fn calls_since(&self, before: &Self) -> u64 {
-        match self.scripts.saturating_sub(before.scripts) {
-            0 => self.commands.saturating_sub(before.commands),
-            scripts => scripts,
+    /// one cannot be told from the other: of a service that uses scripts (`scripted`), they alone are counted.
+    pub(crate) fn calls_since(&self, before: &Self, scripted: bool) -> u64 {
+        if scripted {
+            self.scripts.saturating_sub(before.scripts)
+        } else {
+            self.commands.saturating_sub(before.commands)
         }
     }
 
@@ -51,18 +53,31 @@ fn calls(commands: &str, wanted: impl Fn(&str) -> bool) -> u64 {
     wanted.filter_map(|(_, rest)| rest.split(',').next()?.parse::<u64>().ok()).sum()
 }
 
-/// Segments with data that came to a port of the loopback address over the connections that stand: what a client
-/// sends at once is one, and so each is a round trip. `None` where the program `ss` is missing.
-pub(crate) fn round_trips(port: u16) -> Option<u64> {
+/// Segments with data that each connection to a port of the loopback address has brought; by its other end.
+pub(crate) type Segments = HashMap<String, u64>;
+
+/// What has come to a port so far: what a client sends at once is one segment, and so each is a round trip. `None`
+/// where the program `ss` is missing.
+pub(crate) fn segments(port: u16) -> Option<Segments> {
     let mut command = Command::new("ss");
-    command.args(["--tcp", "--numeric", "--info", "--no-header", "state", "established"]);
+    command.args(["--tcp", "--numeric", "--info", "--no-header", "--oneline", "state", "established"]);
     let output = command.arg(format!("( sport = :{port} )")).output().ok()?;
-    output.status.success().then(|| segments(&String::from_utf8_lossy(&output.stdout)))
+    output.status.success().then(|| read_segments(&String::from_utf8_lossy(&output.stdout)))
 }
 
-fn segments(sockets: &str) -> u64 {
-    let figures = sockets.split_whitespace().filter_map(|word| word.strip_prefix("data_segs_in:"));
-    figures.filter_map(|figure| figure.parse::<u64>().ok()).sum()
+/// How many have come since `before`, over the connections that are there now: a pool may have closed others.
+pub(crate) fn segments_since(before: &Segments, after: &Segments) -> u64 {
+    after.iter().map(|(end, count)| count.saturating_sub(before.get(end).copied().unwrap_or(0))).sum()
+}
+
+/// Lines of: two queues, this end, the other end, and figures by name.
+fn read_segments(sockets: &str) -> Segments {
+    let read = |line: &str| {
+        let end = line.split_whitespace().nth(3)?.to_owned();
+        let count = line.split_whitespace().find_map(|word| word.strip_prefix("data_segs_in:"))?;
+        Some((end, count.parse().ok()?))
+    };
+    sockets.lines().filter_map(read).collect()
 }
 
 fn figure(text: &str, name: &str) -> Option<u64> {
@@ -93,16 +108,21 @@ mod tests {
             "cmdstat_get:calls=5,usec=1\r\ncmdstat_set:calls=2,usec=1\r\ncmdstat_evalsha:calls=3,usec=1\r\n";
         assert_eq!(calls(text, |name| name == "get"), 5);
         let before = RedisCounts { commands: 100, scripts: 10, reads: 7 };
-        let scripts = RedisCounts { commands: 150, scripts: 20, reads: 9 };
-        assert_eq!((scripts.calls_since(&before), scripts.reads_since(&before)), (10, 2));
-        let plain = RedisCounts { scripts: 10, ..scripts };
-        assert_eq!(plain.calls_since(&before), 50);
+        let after = RedisCounts { commands: 150, scripts: 20, reads: 9 };
+        assert_eq!((after.calls_since(&before, true), after.calls_since(&before, false)), (10, 50));
+        assert_eq!(after.reads_since(&before), 2);
     }
 
     #[test]
-    fn segments_of_all_sockets_are_summed() {
-        let text = "0 0 127.0.0.1:1 127.0.0.1:2\n\t cubic data_segs_out:9 data_segs_in:3 send\n0 0 a b\n\t data_segs_in:4\n";
-        assert_eq!(segments(text), 7);
+    fn segments_are_counted_by_connection() {
+        let before = read_segments(
+            "0 0 h:1 h:2 cubic data_segs_out:9 data_segs_in:3 x\n0 0 h:1 h:3 data_segs_in:90\n",
+        );
+        assert_eq!(before, Segments::from([("h:2".to_owned(), 3), ("h:3".to_owned(), 90)]));
+        // One has gone on, one was closed, one is new.
+        let after =
+            read_segments("0 0 h:1 h:2 data_segs_in:10\n0 0 h:1 h:4 data_segs_in:2\n0 0 h:1 h:5 quiet\n");
+        assert_eq!(segments_since(&before, &after), 9);
     }
 
     #[test]

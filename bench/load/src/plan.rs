@@ -126,19 +126,17 @@ impl Plan {
         let mut cells = Vec::new();
         for scenario in [First, Duplicates, Mix, DoubleClicks] {
             for connections in CONNECTIONS {
-                let services: &[Contestant] = match scenario {
-                    // One connection presses no button twice at once.
-                    DoubleClicks if connections == 1 => &[],
-                    _ => &SEKALI,
-                };
-                let peers: &[Contestant] = if scenario == DoubleClicks { &[] } else { &PEERS };
+                // One connection presses no button twice at once.
+                if scenario == DoubleClicks && connections == 1 {
+                    continue;
+                }
                 let baselines: &[Contestant] = match scenario {
                     First if connections == 1 => &[Original, OneStatement, SqliteLoop],
                     First => &[Original, OneStatement],
                     Duplicates => &[BareFixed, BareRedis],
                     Mix | DoubleClicks => &[],
                 };
-                let all = services.iter().chain(peers).chain(baselines);
+                let all = SEKALI.iter().chain(&PEERS).chain(baselines);
                 cells.extend(all.map(|who| Cell::new(*who, scenario, connections)));
             }
         }

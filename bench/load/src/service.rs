@@ -1,7 +1,7 @@
 //! A contestant that is pressed over HTTP, and one round against it.
 
 use crate::click::{Click, clicks, key};
-use crate::counts::{RedisCounts, metric, round_trips};
+use crate::counts::{RedisCounts, Segments, metric, segments, segments_since};
 use crate::load::{Scenario, Shot, Volley, fire};
 use crate::rows::{Fault, Told, faults};
 use crate::sample::{Cpu, Sample};
@@ -18,7 +18,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 /// So many payments are made before their duplicates are pressed.
-const PAYMENTS: i64 = 2000;
+const PAYMENTS: i64 = 1000;
 /// As long as this many connections need to make them.
 const MAKERS: usize = 16;
 const NO_LIMIT: Duration = Duration::from_secs(600);
@@ -65,7 +65,7 @@ struct Counters {
     load: f64,
     transactions: Option<i64>,
     redis_counts: Option<RedisCounts>,
-    statements: Option<u64>,
+    statements: Option<Segments>,
     cached: f64,
     duplicates: f64,
 }
@@ -154,7 +154,7 @@ impl Service {
         Ok(Counters {
             transactions,
             statements: match &self.store {
-                Some(Store::Postgres(_)) => round_trips(shared.port),
+                Some(Store::Postgres(_)) => segments(shared.port),
                 _ => None,
             },
             redis_counts: self.redis.as_deref().map(RedisCounts::now).transpose()?,
@@ -184,6 +184,8 @@ impl Service {
             Latency::of(wanted.map(|shot| shot.micros).collect())
         };
         let redis = before.redis_counts.zip(after.redis_counts);
+        // Of all contestants only Sekali uses scripts.
+        let scripted = !self.metrics.is_empty();
         let duplicates = after.duplicates - before.duplicates;
         Ok(Sample {
             answers: answered.len(),
@@ -201,9 +203,10 @@ impl Service {
             commits: before.transactions.zip(after.transactions).map(|(b, a)| (a - b) as f64 / asked),
             statements: before
                 .statements
-                .zip(after.statements)
-                .map(|(b, a)| a.saturating_sub(b) as f64 / asked),
-            redis_calls: redis.map(|(b, a)| a.calls_since(&b) as f64 / asked),
+                .as_ref()
+                .zip(after.statements.as_ref())
+                .map(|(b, a)| segments_since(b, a) as f64 / asked),
+            redis_calls: redis.map(|(b, a)| a.calls_since(&b, scripted) as f64 / asked),
             redis_reads: redis.map(|(b, a)| a.reads_since(&b) as f64 / asked),
             from_cache: (duplicates > 0.0).then(|| (after.cached - before.cached) / duplicates),
             statuses,

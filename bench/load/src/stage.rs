@@ -87,7 +87,7 @@ impl Stage {
         Ok(match contestant {
             C::SqliteMemory => self.sekali("sqlite", 1, false, false).await?,
             C::SqliteRedis => self.sekali("sqlite_redis", 1, false, true).await?,
-            C::PostgresMemory => self.sekali("postgres", 1, true, false).await?,
+            C::PostgresMemory => self.sekali("postgres_memory", 1, true, false).await?,
             C::PostgresRedis => self.sekali("postgres_redis", 1, true, true).await?,
             C::TwoServers => self.sekali("two_servers", 2, true, true).await?,
             C::Original => self.pgbench("original").await?,
