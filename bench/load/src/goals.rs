@@ -127,7 +127,7 @@ mod tests {
         for (who, scenario, connections, throughput, p50) in rows {
             let latency = Latency { p50: *p50, p99: p50 * 2.0, p999: p50 * 3.0, max: p50 * 4.0 };
             let sample = Sample { throughput: *throughput, latency, ..Sample::default() };
-            results.add(Cell::new(*who, *scenario, *connections), sample, Vec::new());
+            results.add(Cell::new(*who, *scenario, *connections), sample);
         }
         results
     }

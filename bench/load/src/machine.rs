@@ -15,7 +15,7 @@ const TRIED: Duration = Duration::from_millis(500);
 const PAGE: [u8; 8192] = [7; 8192];
 
 /// The machine, and how it was set.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Machine {
     /// The processor's name.
     pub(crate) processor: String,

@@ -17,8 +17,12 @@ pub(crate) struct Results {
 
 impl Results {
     /// Notes a round.
-    pub(crate) fn add(&mut self, cell: Cell, sample: Sample, faults: Vec<Fault>) {
+    pub(crate) fn add(&mut self, cell: Cell, sample: Sample) {
         self.samples.entry(cell).or_default().push(sample);
+    }
+
+    /// Notes what the rows showed to be wrong, if anything.
+    pub(crate) fn fault(&mut self, cell: Cell, faults: Vec<Fault>) {
         if !faults.is_empty() {
             self.faults.push((cell, faults));
         }

@@ -24,7 +24,9 @@ pub(crate) async fn play(
     let begun = Instant::now();
     progress(format!("warming up {} contestants", contestants(plan)));
     for cell in warm_ups(plan) {
-        stage.round(cell, WARM_UP, room(None, WARM_UP)).await.while_doing(describe(cell))?;
+        let (_, faults) =
+            stage.round(cell, WARM_UP, room(None, WARM_UP)).await.while_doing(describe(cell))?;
+        results.fault(cell, faults);
     }
     for round in 1..=plan.rounds {
         for cell in &plan.cells {
@@ -43,7 +45,8 @@ pub(crate) async fn play(
             for fault in faults.iter().take(5) {
                 progress(format!("  WRONG: {fault}"));
             }
-            results.add(*cell, sample, faults);
+            results.add(*cell, sample);
+            results.fault(*cell, faults);
         }
     }
     Ok(results)

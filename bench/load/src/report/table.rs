@@ -135,3 +135,27 @@ fn goal_line(goal: &Goal) -> String {
     let value = goal.value.map_or("not measured".to_owned(), |value| format!("{value:.2}"));
     format!("{verdict} {}: {value} ({side} {})", goal.what, goal.limit)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::Fault;
+    use std::time::Duration;
+
+    #[test]
+    fn a_run_with_a_fault_says_that_it_is_void() {
+        let plan = Plan { cells: Vec::new(), rounds: 1, time: Duration::from_secs(1) };
+        let machine = Machine::default();
+        let cell = Cell::new(Contestant::PostgresRedis, Scenario::First, 64);
+        let mut results = Results::default();
+        results.add(cell, Sample::default());
+        results.fault(cell, Vec::new());
+        assert!(!text(&plan, &machine, &results).contains("VOID"));
+        results.fault(cell, vec![Fault::Double { consultation: 5 }]);
+        let said = text(&plan, &machine, &results);
+        assert!(
+            said.contains("THIS RUN IS VOID") && said.contains("consultation 5 has several payments"),
+            "{said}"
+        );
+    }
+}
