@@ -15,6 +15,11 @@ use std::time::Duration;
 /// As many as the processors that are usual here; pgbench may share its clients between them.
 const THREADS: &str = "2";
 
+/// One client may be so many times faster than the average.
+const UNEVEN: i64 = 3;
+/// pgbench's time runs while it connects, which its rate leaves out: so many connections are given a second more.
+const CONNECTED: u64 = 100;
+
 /// A script that pgbench runs.
 pub(crate) struct Pgbench {
     /// The program.
@@ -42,7 +47,7 @@ impl Pgbench {
         room: i64,
         shared: Shared,
     ) -> Outcome<(Sample, Vec<Fault>)> {
-        let each = room / i64::try_from(clients)? + 1;
+        let each = UNEVEN * room / i64::try_from(clients)? + 100;
         let first = self.next;
         // Each client counts from 1.
         let consultations = first..first + each * i64::try_from(clients)? + 1;
@@ -81,7 +86,8 @@ impl Pgbench {
         command.args(["--no-vacuum", "--protocol=prepared", "--username=sekali", "--host=127.0.0.1"]);
         command.args(["--port", &self.port.to_string(), "--client", &clients_text]);
         command.args(["--jobs", if clients == 1 { "1" } else { THREADS }]);
-        command.args(["--time", &time.as_secs().max(1).to_string(), "--log", "--log-prefix"]);
+        let seconds = time.as_secs().max(1) + u64::try_from(clients)?.div_ceil(CONNECTED);
+        command.args(["--time", &seconds.to_string(), "--log", "--log-prefix"]);
         command.arg(self.folder.join("pgbench")).arg("--file").arg(&self.script);
         command.args(["-D", &format!("first={first}"), "-D", &format!("each={each}"), "-D", "n=0"]);
         let printed = run("pgbench", command.arg(&self.database))?;

@@ -29,7 +29,7 @@ impl Cpu {
 pub(crate) struct Sample {
     /// Answers that are what was asked for: for first payments 201, for the rest 201 or 409.
     pub(crate) answers: usize,
-    /// Answers 503: the service has turned the request away.
+    /// Requests that were not worked on: answered 503, or on a connection that broke.
     pub(crate) turned_away: usize,
     /// Answers a second, without those turned away.
     pub(crate) throughput: f64,
@@ -51,6 +51,6 @@ pub(crate) struct Sample {
     pub(crate) redis_reads: Option<f64>,
     /// Of the duplicates that Sekali noticed, how many the cache answered: 0 to 1.
     pub(crate) from_cache: Option<f64>,
-    /// How often each status was answered.
+    /// How often each status was answered; 0 stands for a connection that broke.
     pub(crate) statuses: BTreeMap<u16, usize>,
 }

@@ -9,6 +9,7 @@ use crate::services::redis::open;
 use crate::stats::Latency;
 use crate::store::Store;
 use crate::trouble::{Outcome, fail};
+use crate::wire::BROKEN;
 use crate::{bare, usage};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -174,10 +175,11 @@ impl Service {
         before: &Counters,
         after: &Counters,
     ) -> Outcome<Sample> {
-        let statuses = statuses(volley, scenario)?;
+        let statuses = statuses(volley, scenario, self.metrics.is_empty())?;
         let asked = volley.shots.len().max(1) as f64;
         let each = |before: f64, after: f64| (after - before) / asked;
-        let answered: Vec<&Shot> = volley.shots.iter().filter(|shot| shot.status != 503).collect();
+        let answered: Vec<&Shot> =
+            volley.shots.iter().filter(|shot| ![0, 503].contains(&shot.status)).collect();
         let apart = matches!(scenario, Scenario::Mix | Scenario::DoubleClicks);
         let latency = |repeated: Option<bool>| {
             let wanted = answered.iter().filter(|shot| repeated.is_none_or(|wanted| shot.repeated == wanted));
@@ -214,13 +216,16 @@ impl Service {
     }
 }
 
-/// Counts the answers, and refuses those that say that something else was measured than what was meant.
-fn statuses(volley: &Volley, scenario: Scenario) -> Outcome<BTreeMap<u16, usize>> {
+/// Counts the answers, and refuses those that say that something else was measured than what was meant. Only those
+/// beside whom Sekali is measured may break connections; they do when they are given too many.
+fn statuses(volley: &Volley, scenario: Scenario, may_break: bool) -> Outcome<BTreeMap<u16, usize>> {
     let mut statuses = BTreeMap::new();
     for shot in &volley.shots {
         *statuses.entry(shot.status).or_default() += 1;
     }
-    match statuses.keys().find(|status| ![201, 409, 503].contains(*status)) {
+    let meant = |status: u16| [201, 409, 503].contains(&status) || (status == BROKEN.status && may_break);
+    match statuses.keys().find(|status| !meant(**status)) {
+        Some(0) => fail(format!("{}: a connection broke; all: {statuses:?}", scenario.name())),
         Some(status) => fail(format!("{}: answers {status}; all: {statuses:?}", scenario.name())),
         None => Ok(statuses),
     }

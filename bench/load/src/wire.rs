@@ -1,6 +1,8 @@
 //! HTTP/1.1 as cheap as it can be: the load shares its processors with what it measures.
 
 use crate::trouble::{Outcome, While, fail};
+use std::error::Error;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -10,6 +12,7 @@ const LONGEST: usize = 16 * 1024;
 
 /// A connection that is kept alive.
 pub(crate) struct Connection {
+    address: SocketAddr,
     stream: TcpStream,
     buffer: Box<[u8]>,
 }
@@ -28,17 +31,31 @@ impl Connection {
     pub(crate) async fn open(address: SocketAddr) -> Outcome<Self> {
         let stream = TcpStream::connect(address).await.while_doing("connecting to the service")?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, buffer: vec![0; LONGEST].into() })
+        Ok(Self { address, stream, buffer: vec![0; LONGEST].into() })
+    }
+
+    /// Sends a request and reads the answer. A connection that breaks meanwhile is no answer, and is made anew.
+    pub(crate) async fn press(&mut self, request: &[u8]) -> Outcome<Answer> {
+        match self.ask(request).await {
+            Err(error) if is_broken(error.as_ref()) => {
+                self.stream = Self::open(self.address).await?.stream;
+                Ok(BROKEN)
+            }
+            outcome => outcome,
+        }
     }
 
     /// Sends a request and reads the answer to its end.
-    pub(crate) async fn ask(&mut self, request: &[u8]) -> Outcome<Answer> {
-        self.stream.write_all(request).await.while_doing("sending a request")?;
+    async fn ask(&mut self, request: &[u8]) -> Outcome<Answer> {
+        self.stream.write_all(request).await?;
         let mut filled = 0;
         loop {
-            let read = self.stream.read(&mut self.buffer[filled..]).await.while_doing("reading an answer")?;
+            let read = self.stream.read(&mut self.buffer[filled..]).await?;
+            if filled == self.buffer.len() {
+                return fail("an answer that is longer than any should be");
+            }
             if read == 0 {
-                return fail("the service ended the connection within an answer, or one is too long");
+                return Err(std::io::Error::from(ErrorKind::UnexpectedEof).into());
             }
             filled += read;
             let so_far = &self.buffer[..filled];
@@ -53,6 +70,13 @@ impl Connection {
             }
         }
     }
+}
+
+/// Stands for an answer that did not come.
+pub(crate) const BROKEN: Answer = Answer { status: 0, payment: 0 };
+
+fn is_broken(error: &(dyn Error + 'static)) -> bool {
+    error.is::<std::io::Error>()
 }
 
 /// Asks for a page on a connection of its own: its status and what it says.
@@ -98,6 +122,22 @@ fn position(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_connection_that_breaks_is_made_anew() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = tokio::spawn(async move {
+            drop(listener.accept().await.unwrap());
+            let (mut second, _) = listener.accept().await.unwrap();
+            second.read_exact(&mut [0; 3]).await.unwrap();
+            second.write_all(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+        });
+        let mut connection = Connection::open(address).await.unwrap();
+        assert_eq!(connection.press(b"one").await.unwrap(), BROKEN);
+        assert_eq!(connection.press(b"two").await.unwrap().status, 201);
+        server.await.unwrap();
+    }
 
     #[test]
     fn an_answer_is_read() {

@@ -25,7 +25,7 @@ impl Patients {
 
     async fn press_on(&self, connection: &mut Connection, click: usize, repeated: bool) -> Outcome<Shot> {
         let sent = Instant::now();
-        let answer = connection.ask(&self.clicks[click].request).await?;
+        let answer = connection.press(&self.clicks[click].request).await?;
         let micros = micros(sent.elapsed());
         Ok(Shot { click, repeated, status: answer.status, payment: answer.payment, micros })
     }

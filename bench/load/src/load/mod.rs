@@ -132,7 +132,7 @@ impl Patients {
         let mut shots = Vec::new();
         while let Some((click, repeated)) = self.next() {
             let sent = Instant::now();
-            let answer = connection.ask(&self.clicks[click].request).await?;
+            let answer = connection.press(&self.clicks[click].request).await?;
             let (status, payment) = (answer.status, answer.payment);
             shots.push(Shot { click, repeated, status, payment, micros: micros(sent.elapsed()) });
             if status == 201 {
