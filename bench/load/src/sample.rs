@@ -29,7 +29,7 @@ impl Cpu {
 pub(crate) struct Sample {
     /// Answers that are what was asked for: for first payments 201, for the rest 201 or 409.
     pub(crate) answers: usize,
-    /// Requests that were not worked on: answered 503, or on a connection that broke.
+    /// Requests that were not worked on: answered 503; of others than Sekali any 5xx, and connections that broke.
     pub(crate) turned_away: usize,
     /// Answers a second, without those turned away.
     pub(crate) throughput: f64,

@@ -178,8 +178,7 @@ impl Service {
         let statuses = statuses(volley, scenario, self.metrics.is_empty())?;
         let asked = volley.shots.len().max(1) as f64;
         let each = |before: f64, after: f64| (after - before) / asked;
-        let answered: Vec<&Shot> =
-            volley.shots.iter().filter(|shot| ![0, 503].contains(&shot.status)).collect();
+        let answered: Vec<&Shot> = volley.shots.iter().filter(|shot| worked_on(shot.status)).collect();
         let apart = matches!(scenario, Scenario::Mix | Scenario::DoubleClicks);
         let latency = |repeated: Option<bool>| {
             let wanted = answered.iter().filter(|shot| repeated.is_none_or(|wanted| shot.repeated == wanted));
@@ -216,17 +215,46 @@ impl Service {
     }
 }
 
-/// Counts the answers, and refuses those that say that something else was measured than what was meant. Only those
-/// beside whom Sekali is measured may break connections; they do when they are given too many.
-fn statuses(volley: &Volley, scenario: Scenario, may_break: bool) -> Outcome<BTreeMap<u16, usize>> {
+/// Counts the answers, and refuses those that say that something else was measured than what was meant. Those beside
+/// whom Sekali is measured may fail; they do when they are given too many.
+fn statuses(volley: &Volley, scenario: Scenario, may_fail: bool) -> Outcome<BTreeMap<u16, usize>> {
     let mut statuses = BTreeMap::new();
     for shot in &volley.shots {
         *statuses.entry(shot.status).or_default() += 1;
     }
-    let meant = |status: u16| [201, 409, 503].contains(&status) || (status == BROKEN.status && may_break);
+    let meant = |status: u16| status == 503 || worked_on(status) || (may_fail && failed(status));
     match statuses.keys().find(|status| !meant(**status)) {
         Some(0) => fail(format!("{}: a connection broke; all: {statuses:?}", scenario.name())),
         Some(status) => fail(format!("{}: answers {status}; all: {statuses:?}", scenario.name())),
         None => Ok(statuses),
+    }
+}
+
+fn worked_on(status: u16) -> bool {
+    [201, 409].contains(&status)
+}
+
+fn failed(status: u16) -> bool {
+    status == BROKEN.status || status >= 500
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(status: u16) -> Volley {
+        let shot = Shot { click: 0, repeated: false, status, payment: 0, micros: 1 };
+        Volley { shots: vec![shot], took: Duration::from_secs(1) }
+    }
+
+    #[test]
+    fn only_others_may_fail_and_nobody_may_refuse() {
+        let rows =
+            [(201, true, true), (409, true, true), (503, true, true), (500, false, true), (0, false, true)];
+        let refused = [401, 404, 422, 429].map(|status| (status, false, false));
+        for (status, sekali, others) in rows.into_iter().chain(refused) {
+            let allowed = |may_fail| statuses(&answered(status), Scenario::First, may_fail).is_ok();
+            assert_eq!((allowed(false), allowed(true)), (sekali, others), "{status}");
+        }
     }
 }
