@@ -52,7 +52,10 @@ pub(super) fn machine(plan: &Plan, machine: &Machine) -> String {
 pub(super) fn rate(results: &Results, cell: Cell) -> String {
     let rate = results.median(cell, |sample| sample.throughput).unwrap_or_default();
     let (least, most) = results.range(cell, |sample| sample.throughput).unwrap_or_default();
-    format!("{rate:.0} ({least:.0}–{most:.0})")
+    let turned_away: usize =
+        results.samples.get(&cell).into_iter().flatten().map(|round| round.turned_away).sum();
+    let apart = if turned_away > 0 { format!(", {turned_away} turned away") } else { String::new() };
+    format!("{rate:.0} ({least:.0}–{most:.0}){apart}")
 }
 
 /// How many times cheaper a duplicate is than a first payment.
@@ -118,9 +121,6 @@ fn figures_of(sample: &Sample) -> String {
     );
     if let Some(repeated) = sample.repeated {
         let _ = write!(text, "  again: p50 {:.2} p99 {:.2}", repeated.p50, repeated.p99);
-    }
-    if sample.turned_away > 0 {
-        let _ = write!(text, "  {} turned away", sample.turned_away);
     }
     text
 }
