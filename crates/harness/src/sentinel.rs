@@ -83,8 +83,10 @@ impl Guarded {
         let sentinel = self.sentinel.as_ref().expect("one that watches");
         until("Sentinel says so", SOON, async || (sentinel.primary() == promoted).then_some(())).await;
         self.primary = 1 - self.primary;
-        let known: bool =
-            redis::cmd("EXISTS").arg(LOST).query(&mut connect(replica)).expect("a Redis that runs");
+        let known = until("it is asked", SOON, async || {
+            redis::cmd("EXISTS").arg(LOST).query::<bool>(&mut reach(replica)?).ok()
+        })
+        .await;
         assert!(!known, "the replica has not lagged");
     }
 
@@ -124,7 +126,7 @@ impl Sentinel {
     }
 
     fn connect(&self) -> Option<Connection> {
-        redis::Client::open(format!("redis://127.0.0.1:{}", self.port)).ok()?.get_connection().ok()
+        reach(&format!("redis://127.0.0.1:{}", self.port))
     }
 
     /// Who is the primary, as it tells clients.
@@ -156,9 +158,13 @@ fn configuration(port: u16, primary: SocketAddr) -> String {
     )
 }
 
+/// `None`: it cannot be reached, or has ended the connection in its making, as Sentinel has it do.
+fn reach(url: &str) -> Option<Connection> {
+    redis::Client::open(url).ok()?.get_connection().ok()
+}
+
 fn connect(url: &str) -> Connection {
-    let client = redis::Client::open(url).expect("an address of Redis");
-    client.get_connection().expect("a Redis that runs")
+    reach(url).expect("a Redis that runs")
 }
 
 fn tell(redis: &mut Connection, words: &[&str]) {
@@ -169,6 +175,6 @@ fn tell(redis: &mut Connection, words: &[&str]) {
 /// Whether a server says this of its replication. Asked on a connection of its own: Sentinel ends the others when it
 /// promotes.
 fn says(url: &str, what: &str) -> Option<()> {
-    let said: String = redis::cmd("INFO").arg("replication").query(&mut connect(url)).ok()?;
+    let said: String = redis::cmd("INFO").arg("replication").query(&mut reach(url)?).ok()?;
     said.contains(what).then_some(())
 }

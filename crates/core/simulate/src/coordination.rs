@@ -141,11 +141,11 @@ impl Lock for Sim {
     async fn try_acquire(&self, name: LockName, token: &LockToken) -> Result<LockAttempt, CoordinationDown> {
         let early = self.fault(Fault::LockExpired);
         let twice = self.fault(Fault::LockTwice) || self.second_holder();
-        let token = token.clone();
+        let (token, tells) = (token.clone(), self.has(Guard::LockHolder));
         self.command(move |kept, now| {
             let held = kept.locks.get(&name).filter(|(_, until)| *until > now);
             if let Some((other, _)) = held.filter(|_| !twice) {
-                return LockAttempt::Held(other.clone());
+                return LockAttempt::Held(if tells { other.clone() } else { token });
             }
             let lasts = if early { Duration::from_micros(1) } else { LOCK_TTL };
             kept.locks.insert(name, (token, ends(now, lasts)));

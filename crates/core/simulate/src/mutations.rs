@@ -47,6 +47,7 @@ macro_rules! mutations {
 mutations! {
     "no unique index, and only a lock that expires": ActiveIndex ConsultationLock => "TWICE",
     "unlock without the token, and no unique index": LockToken ActiveIndex ConsultationLock => "active payments",
+    "a lock that does not say whose it is": LockHolder => "nobody else has sent it",
     "keys without their user in the database": KeyScope => "was shown payment",
     "keys without their user in the cache": CacheScope => "was shown payment",
     "no primary key of keys": KeyTable => "has made",

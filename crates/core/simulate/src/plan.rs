@@ -55,6 +55,8 @@ words! {
         Taxes = "taxes",
         /// A lock is released only with its own token.
         LockToken = "lock-token",
+        /// Who finds a lock held learns for which key.
+        LockHolder = "lock-holder",
         /// Only the consultation's patient pays for it, and sees its payment.
         Patient = "patient",
         /// The payment is locked while it is decided upon.

@@ -41,7 +41,7 @@ fn charges_twice_without(guard: Guard, most: u64) -> bool {
 #[test]
 fn what_alone_keeps_a_patient_from_paying_twice() {
     for guard in [Guard::GatewayKey, Guard::EndAtGateway, Guard::ExpireByGateway] {
-        assert!(charges_twice_without(guard, 600), "{}", guard.name());
+        assert!(charges_twice_without(guard, 800), "{}", guard.name());
     }
     // The database has two guards of which each is enough.
     for guard in [Guard::ActiveIndex, Guard::ConsultationLock] {

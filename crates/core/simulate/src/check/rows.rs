@@ -2,7 +2,7 @@
 
 use super::Found;
 use crate::db::{Db, Row};
-use crate::press::{Presses, receipt};
+use crate::press::{Press, Presses, receipt};
 use sekali_core::domain::record::What;
 use sekali_core::domain::{Entry, Head, InvoiceStatus, Status, TaxRule, tax};
 use sekali_core::flow::pay::{Answer, PayError};
@@ -135,6 +135,15 @@ pub(super) fn check_answers(db: &Db, presses: &Presses) -> Found {
     found
 }
 
+/// Whether the same user has sent the same key another time, for the same consultation.
+fn has_twin(presses: &Presses, at: usize) -> bool {
+    let press = &presses.all[at];
+    let same = |other: &Press| {
+        (other.user, &other.key, other.consultation) == (press.user, &press.key, press.consultation)
+    };
+    presses.all.iter().enumerate().any(|(number, other)| number != at && same(other))
+}
+
 /// An answer that cannot be right, whatever becomes of the payment.
 pub(super) fn answer_is_wrong(db: &Db, presses: &Presses, at: usize) -> Option<(&'static str, String)> {
     let press = &presses.all[at];
@@ -142,6 +151,9 @@ pub(super) fn answer_is_wrong(db: &Db, presses: &Presses, at: usize) -> Option<(
         Ok(answer) => answer,
         Err(PayError::Store(sekali_core::ports::StoreError::Broken(why))) => {
             return Some(("I9", format!("key {} meets a broken database: {why}", press.key)));
+        }
+        Err(PayError::InFlight) if !has_twin(presses, at) => {
+            return Some(("I9", format!("key {} is in flight, and nobody else has sent it", press.key)));
         }
         Err(_) => return None,
     };
