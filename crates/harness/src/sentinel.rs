@@ -12,6 +12,8 @@ use sekali_test_support::redis::{TestRedis, server};
 use std::fs;
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use tokio::time::sleep;
 
 /// The primary counts as gone after this many milliseconds without a word.
 const DOWN_AFTER: u32 = 300;
@@ -19,7 +21,9 @@ const DOWN_AFTER: u32 = 300;
 /// knows, past the link that lags.
 const FAILOVER: u32 = 120_000;
 
-/// Written to the primary alone.
+/// Longer than a write takes to a replica that follows.
+const ARRIVES: Duration = Duration::from_millis(50);
+/// The key of what is written to the primary alone.
 const LOST: &str = "harness:lost";
 
 /// All of it, but for the Sentinel, of which each failover has its own.
@@ -31,6 +35,8 @@ pub struct Guarded {
     link: Proxy,
     sentinel: Option<Sentinel>,
     balancer: Haproxy,
+    /// What only the primary has, under [`LOST`].
+    lost: u64,
 }
 
 impl Guarded {
@@ -40,7 +46,7 @@ impl Guarded {
         let addresses = [0, 1].map(|at| host_of(&servers[at].url));
         let link = Proxy::open(addresses[0]).await;
         let balancer = Haproxy::to_the_primary(&addresses);
-        let mut guarded = Self { servers, primary: 0, link, sentinel: None, balancer };
+        let mut guarded = Self { servers, primary: 0, link, sentinel: None, balancer, lost: 0 };
         guarded.follow().await;
         guarded
     }
@@ -64,10 +70,19 @@ impl Guarded {
         self.sentinel = Some(Sentinel::start(primary).await);
     }
 
-    /// From here on nothing reaches the replica, and it does not notice.
-    pub fn lags(&self) {
+    /// From here on nothing reaches the replica, and it does not notice. What is on its way when the link falls silent may
+    /// still arrive: so this waits for something that does not.
+    pub async fn lags(&mut self) {
         self.link.go_dark();
-        tell(&mut connect(&self.servers[self.primary].url), &["SET", LOST, "1"]);
+        let [primary, replica] = [self.primary, 1 - self.primary].map(|at| self.servers[at].url.as_str());
+        loop {
+            self.lost += 1;
+            tell(&mut connect(primary), &["SET", LOST, &self.lost.to_string()]);
+            sleep(ARRIVES).await;
+            if lost(replica) != Some(self.lost) {
+                return;
+            }
+        }
     }
 
     /// The primary is killed (`kill -9`), and with it what the replica has not got.
@@ -83,11 +98,9 @@ impl Guarded {
         let sentinel = self.sentinel.as_ref().expect("one that watches");
         until("Sentinel says so", SOON, async || (sentinel.primary() == promoted).then_some(())).await;
         self.primary = 1 - self.primary;
-        let known = until("it is asked", SOON, async || {
-            redis::cmd("EXISTS").arg(LOST).query::<bool>(&mut reach(replica)?).ok()
-        })
-        .await;
-        assert!(!known, "the replica has not lagged");
+        let url = &self.servers[self.primary].url;
+        until("it is asked", SOON, async || reach(url).map(drop)).await;
+        assert_ne!(lost(url), Some(self.lost), "the replica has not lagged");
     }
 
     /// The one that was lost comes back, as a replica. Its Sentinel goes: it would not fail over again soon.
@@ -165,6 +178,11 @@ fn reach(url: &str) -> Option<Connection> {
 
 fn connect(url: &str) -> Connection {
     reach(url).expect("a Redis that runs")
+}
+
+/// What a server has under [`LOST`].
+fn lost(url: &str) -> Option<u64> {
+    redis::cmd("GET").arg(LOST).query(&mut connect(url)).expect("a Redis that runs")
 }
 
 fn tell(redis: &mut Connection, words: &[&str]) {

@@ -66,7 +66,7 @@ async fn round(stage: &Stage, redis: &mut Guarded, number: i64, random: &mut See
     let (consultation, old) = (2 * number - 1, Press::own(2 * number - 1, "old"));
     let first = connections[0].call(&old.request()).await.expect("an answer");
     assert_eq!(first.status, 201, "{}", first.body);
-    redis.lags();
+    redis.lags().await;
     // The replica knows it as pending for ever.
     let cancelled = connections[1].call(&cancel(consultation, payment_id(&first))).await.expect("an answer");
     assert_eq!(cancelled.status, 200, "{}", cancelled.body);
