@@ -3,15 +3,12 @@
 use std::io::Write;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 /// Lines that may wait, some megabytes. If what takes the log stands still for longer, further lines are lost, and counted
 /// in `sekali_log_lines_lost_total`: payments go on.
 const LINES: usize = 16_384;
 /// Bytes that are written at once.
 const BATCH: usize = 64 * 1024;
-/// So long lines gather before they are written: waking the thread costs whoever logs more than the line does.
-const GATHERING: Duration = Duration::from_millis(5);
 
 enum Message {
     Line(Vec<u8>),
@@ -65,9 +62,6 @@ impl Write for Spool {
 fn write_out(mut out: impl Write, waiting: &Receiver<Message>) {
     let mut batch = Vec::new();
     while let Ok(first) = waiting.recv() {
-        if matches!(first, Message::Line(_)) {
-            std::thread::sleep(GATHERING);
-        }
         let mut next = Some(first);
         let mut ends = false;
         while let Some(message) = next {
