@@ -168,8 +168,10 @@ impl Stage {
             // A pooler keeps its sessions for whoever comes next.
             self.database.execute("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'sekali'").await;
         }
+        // Behind a link that has fallen silent a session outlives its server, idle.
         let working = "SELECT count(*) FROM pg_stat_activity
-             WHERE datname = current_database() AND application_name = 'sekali'";
+             WHERE datname = current_database() AND application_name = 'sekali'
+             AND state <> 'idle'";
         self.comes_to(working, 0).await;
     }
 
