@@ -84,7 +84,8 @@ impl Pool {
         self.run(work).await
     }
 
-    async fn run<T, W>(&self, work: W) -> Result<T, StoreError>
+    /// Does work in the caller's own task, which has to see to it that work that writes is not dropped half-way.
+    pub(crate) async fn run<T, W>(&self, work: W) -> Result<T, StoreError>
     where
         W: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, StoreError>>,
     {

@@ -2,13 +2,18 @@
 
 use std::io::Write;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// Lines that may wait, some megabytes. If what takes the log stands still for longer, further lines are lost, and counted
 /// in `sekali_log_lines_lost_total`: payments go on.
 const LINES: usize = 16_384;
 /// Bytes that are written at once.
 const BATCH: usize = 64 * 1024;
+
+/// Longest wait for a log that stands still when the process is told to end.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Between two tries to put the last message there.
+const STEP: Duration = Duration::from_millis(10);
 
 enum Message {
     Line(Vec<u8>),
@@ -21,7 +26,8 @@ pub struct Spool(SyncSender<Message>);
 /// Writes them out, in a thread of its own.
 pub struct Spooler {
     lines: SyncSender<Message>,
-    thread: JoinHandle<()>,
+    /// Closed when the thread has ended.
+    ended: Receiver<()>,
 }
 
 /// Starts writing to `out`.
@@ -30,16 +36,28 @@ pub struct Spooler {
 /// The system has no thread left.
 pub fn start(out: impl Write + Send + 'static) -> std::io::Result<(Spool, Spooler)> {
     let (lines, waiting) = sync_channel(LINES);
-    let thread = std::thread::Builder::new().name("log".into()).spawn(move || write_out(out, &waiting))?;
-    Ok((Spool(lines.clone()), Spooler { lines, thread }))
+    let (ends, ended) = sync_channel(0);
+    let work = move || {
+        let _ends: SyncSender<()> = ends;
+        write_out(out, &waiting);
+    };
+    std::thread::Builder::new().name("log".into()).spawn(work)?;
+    Ok((Spool(lines.clone()), Spooler { lines, ended }))
 }
 
 impl Spooler {
-    /// Writes out what was put there until now. Later lines are lost: call it when nothing runs any more.
+    /// Writes out what was put there until now. Later lines are lost: call it when nothing runs any more. A log that stands
+    /// still is waited for, but not for ever.
     pub fn finish(self) {
-        if self.lines.send(Message::End).is_ok() {
-            let _ = self.thread.join();
+        let mut waited = Duration::ZERO;
+        while let Err(TrySendError::Full(_)) = self.lines.try_send(Message::End) {
+            if waited >= PATIENCE {
+                return;
+            }
+            std::thread::sleep(STEP);
+            waited += STEP;
         }
+        let _ = self.ended.recv_timeout(PATIENCE);
     }
 }
 
@@ -122,5 +140,23 @@ mod tests {
         assert_eq!(written[0], b"0\n");
         assert_eq!(String::from_utf8(written[1..].concat()).unwrap(), expected.concat());
         assert!(written.len() < 10, "{} writes", written.len());
+    }
+
+    #[test]
+    fn the_end_does_not_wait_for_ever_for_a_log_that_stands_still() {
+        for lines in [1, LINES + 100] {
+            let ((waits, waiting), (_shut, opened)) = (channel(), channel());
+            let (mut spool, spooler) = start(Gate { waits, opened, written: Arc::default() }).unwrap();
+            for _ in 0..lines {
+                spool.write_all(b"line\n").unwrap();
+            }
+            waiting.recv().unwrap();
+            let (tells, told) = channel();
+            std::thread::spawn(move || {
+                spooler.finish();
+                tells.send(()).unwrap();
+            });
+            told.recv_timeout(Duration::from_secs(20)).expect("the process would never end");
+        }
     }
 }

@@ -124,7 +124,7 @@ impl Queue {
         let batch = Arc::new(batch);
         let several = batch.items.len() > 1;
         let shared = Arc::clone(&batch);
-        let written = self.pool.read(work(move |c| {
+        let written = self.pool.run(work(move |c| {
             Box::pin(async move {
                 attempt(c, &shared.items, &mut |at, outcome| shared.answer(at, Ok(outcome))).await
             })
@@ -144,7 +144,7 @@ impl Queue {
             tokio::spawn(async move {
                 let shared = Arc::clone(&batch);
                 let written =
-                    pool.read(work(move |c| Box::pin(async move { create_one(c, &shared.items[at]).await })));
+                    pool.run(work(move |c| Box::pin(async move { create_one(c, &shared.items[at]).await })));
                 batch.answer(at, written.await);
             });
         }
