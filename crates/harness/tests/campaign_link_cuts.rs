@@ -19,6 +19,11 @@ const STRIKES: u64 = 34;
 /// again long before.
 const LATE: Duration = Duration::from_millis(300);
 
+/// A story mostly waits, for a repeat after a pause: a long campaign tells many side by side.
+const LANES: usize = 12;
+/// So many stories are worth a lane of their own.
+const WORTH_A_LANE: u64 = 100;
+
 /// Plays so many faults of each manner over one link.
 async fn fault(
     campaign: &mut Campaign,
@@ -50,6 +55,7 @@ fn enough_have_struck(counted: Counted) {
 
 async fn cut(mut campaign: Campaign, way: (Link, Start), lanes: usize) {
     let rounds = campaign.rounds();
+    let lanes = usize::try_from(rounds / WORTH_A_LANE).map_or(LANES, |worth| worth.clamp(lanes, LANES));
     let played = fault(&mut campaign, rounds, way, &[Manner::Close], lanes).await;
     enough_have_struck(played);
     campaign.at_most(played.stories);
