@@ -4,12 +4,12 @@ use async_trait::async_trait;
 use sekali_core::domain::{IdempotencyKey, Payment, PaymentId, UserId};
 use sekali_core::ports::{
     CachedPayment, CoordinationDown, IdempotencyCache, Lock, LockAttempt, LockName, LockToken, Lookup,
-    StatusBoard,
+    StatusBoard, Turnstile,
 };
 use std::sync::Arc;
 
 /// Everybody gets it.
-pub(crate) struct LockThatExpires;
+pub(crate) struct LockThatExpires(pub(crate) Arc<dyn Turnstile>);
 
 #[async_trait]
 impl Lock for LockThatExpires {
@@ -22,8 +22,26 @@ impl Lock for LockThatExpires {
     }
 }
 
+#[async_trait]
+impl IdempotencyCache for LockThatExpires {
+    async fn lookup(&self, user: UserId, key: &IdempotencyKey) -> Result<Option<Lookup>, CoordinationDown> {
+        self.0.lookup(user, key).await
+    }
+
+    async fn store(
+        &self,
+        user: UserId,
+        key: &IdempotencyKey,
+        entry: &CachedPayment,
+    ) -> Result<(), CoordinationDown> {
+        self.0.store(user, key, entry).await
+    }
+}
+
+impl Turnstile for LockThatExpires {}
+
 /// Keeps keys, whoever's they are.
-pub(crate) struct CacheOfEverybody(pub(crate) Arc<dyn IdempotencyCache>);
+pub(crate) struct CacheOfEverybody(pub(crate) Arc<dyn Turnstile>);
 
 const EVERYBODY: UserId = UserId(1);
 
@@ -42,6 +60,19 @@ impl IdempotencyCache for CacheOfEverybody {
         self.0.store(EVERYBODY, key, entry).await
     }
 }
+
+#[async_trait]
+impl Lock for CacheOfEverybody {
+    async fn try_acquire(&self, name: LockName, token: &LockToken) -> Result<LockAttempt, CoordinationDown> {
+        self.0.try_acquire(name, token).await
+    }
+
+    async fn release(&self, name: LockName, token: &LockToken) -> Result<bool, CoordinationDown> {
+        self.0.release(name, token).await
+    }
+}
+
+impl Turnstile for CacheOfEverybody {}
 
 /// Hears nothing, and so tells nothing.
 pub(crate) struct BoardThatIsNotTold;

@@ -36,18 +36,18 @@ fn main() -> ExitCode {
 }
 
 fn with(bug: Bug, ports: Ports) -> Ports {
-    let Ports { store, gateway, mut cache, mut lock, mut board } = ports;
+    let Ports { store, gateway, mut turnstile, mut board } = ports;
     match bug {
         Bug::NoUniqueIndex => {
             schema::take_the_guards_away();
-            lock = Arc::new(LockThatExpires);
+            turnstile = Arc::new(LockThatExpires(turnstile));
         }
-        Bug::KeysOfEverybody => cache = Arc::new(CacheOfEverybody(cache)),
+        Bug::KeysOfEverybody => turnstile = Arc::new(CacheOfEverybody(turnstile)),
         Bug::BoardNotTold => board = Arc::new(BoardThatIsNotTold),
         _ => {}
     }
     let store = Arc::new(BuggedStore::new(store, bug));
-    Ports { store, gateway: Arc::new(BuggedGateway::new(gateway, bug)), cache, lock, board }
+    Ports { store, gateway: Arc::new(BuggedGateway::new(gateway, bug)), turnstile, board }
 }
 
 fn complain(error: &str) -> ExitCode {

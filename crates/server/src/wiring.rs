@@ -16,7 +16,7 @@ use sekali_core::flow::reconcile::{Reconcile, ReconcileRules};
 use sekali_core::flow::refund::Refunds;
 use sekali_core::flow::settle::Settle;
 use sekali_core::ports::{
-    Clock, Gateway, IdempotencyCache, Lock, Probe, Random, RateLimit, SchemaState, StatusBoard, Store,
+    Clock, Gateway, Probe, Random, RateLimit, SchemaState, StatusBoard, Store, Turnstile,
 };
 use sekali_host_webhooks::{HostConfig, HostWebhooks};
 use sekali_store_postgres::{Options, PostgresStore};
@@ -52,10 +52,8 @@ pub struct Ports {
     pub store: Arc<dyn Store>,
     /// Stripe.
     pub gateway: Arc<dyn Gateway>,
-    /// Answers by key.
-    pub cache: Arc<dyn IdempotencyCache>,
-    /// One request at a time.
-    pub lock: Arc<dyn Lock>,
+    /// Answers by key, and one request at a time.
+    pub turnstile: Arc<dyn Turnstile>,
     /// The status of payments.
     pub board: Arc<dyn StatusBoard>,
 }
@@ -99,16 +97,15 @@ pub async fn prepare_schema(store: &dyn Store, auto_migrate: bool) -> Result<(),
     }
 }
 
-/// The four roles that one coordination plays.
+/// The roles that one coordination plays.
 struct Coordination {
-    cache: Arc<dyn IdempotencyCache>,
+    turnstile: Arc<dyn Turnstile>,
     board: Arc<dyn StatusBoard>,
-    lock: Arc<dyn Lock>,
     rate: Arc<dyn RateLimit>,
 }
 
-fn all_roles<C: IdempotencyCache + StatusBoard + Lock + RateLimit + 'static>(one: Arc<C>) -> Coordination {
-    Coordination { cache: one.clone(), board: one.clone(), lock: one.clone(), rate: one }
+fn all_roles<C: Turnstile + StatusBoard + RateLimit + 'static>(one: Arc<C>) -> Coordination {
+    Coordination { turnstile: one.clone(), board: one.clone(), rate: one }
 }
 
 async fn coordination(settings: &Settings, ambient: &Ambient) -> Result<Coordination, StartError> {
@@ -129,10 +126,10 @@ pub async fn wire(
 ) -> Result<Wired, StartError> {
     let store = open_store(&settings.database)?;
     prepare_schema(&*store, settings.database.auto_migrate).await?;
-    let Coordination { cache, board, lock, rate } = coordination(settings, ambient).await?;
+    let Coordination { turnstile, board, rate } = coordination(settings, ambient).await?;
     let public_url = settings.public_address(bound).trim_end_matches('/').to_owned();
     let (gateway, simulator) = gateway(settings, ambient, bound, &public_url).await?;
-    let Ports { store, gateway, cache, lock, board } = between(Ports { store, gateway, cache, lock, board });
+    let Ports { store, gateway, turnstile, board } = between(Ports { store, gateway, turnstile, board });
     let settle = Settle {
         store: store.clone(),
         gateway,
@@ -144,8 +141,7 @@ pub async fn wire(
     };
     let pay = Pay {
         store: store.clone(),
-        cache,
-        lock,
+        turnstile,
         clock: ambient.clock.clone(),
         random: ambient.random.clone(),
         probe: ambient.probe.clone(),

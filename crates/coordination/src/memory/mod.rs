@@ -9,8 +9,8 @@ use expiring::Expiring;
 use sekali_core::domain::{IdempotencyKey, Payment, PaymentId, UserId};
 use sekali_core::ports::coordination::{CACHE_TTL, LOCK_TTL, STATUS_TTL};
 use sekali_core::ports::{
-    CachedPayment, Clock, CoordinationDown, Current, IdempotencyCache, Lock, LockAttempt, LockName,
-    LockToken, Lookup, Rate, RateLimit, StatusBoard,
+    CachedPayment, Clock, CoordinationDown, Current, Entered, IdempotencyCache, Lock, LockAttempt, LockName,
+    LockToken, Lookup, Rate, RateLimit, StatusBoard, Turnstile,
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -67,21 +67,39 @@ impl State {
     fn word(&self, payment: PaymentId, now: Duration) -> Option<Word> {
         self.board.get(&payment, now).map(|(_, word)| *word)
     }
+
+    fn found(&self, user: UserId, key: &IdempotencyKey, now: Duration) -> Option<Lookup> {
+        let (_, cached) = self.cache.get(&(user, key.clone()), now)?;
+        let stored = Current::of(&cached.receipt.payment);
+        let current = match self.word(cached.receipt.payment.id, now) {
+            None => stored,
+            Some(Word { changing: 0, known: Some(known) }) => later(stored, known),
+            Some(_) => Current::Changing,
+        };
+        Some(Lookup { cached: cached.clone(), current })
+    }
+
+    fn acquired(&mut self, name: LockName, token: &LockToken, now: Duration) -> LockAttempt {
+        if let Some((_, holder)) = self.locks.get(&name, now) {
+            return LockAttempt::Held(holder.clone());
+        }
+        self.locks.put(name, token.clone(), now);
+        LockAttempt::Acquired
+    }
+
+    fn released(&mut self, name: LockName, token: &LockToken, now: Duration) -> bool {
+        let ours = self.locks.get(&name, now).is_some_and(|(_, holder)| holder == token);
+        if ours {
+            self.locks.remove(&name);
+        }
+        ours
+    }
 }
 
 #[async_trait]
 impl IdempotencyCache for MemoryCoordination {
     async fn lookup(&self, user: UserId, key: &IdempotencyKey) -> Result<Option<Lookup>, CoordinationDown> {
-        let now = self.clock.monotonic();
-        let state = self.state();
-        let Some((_, cached)) = state.cache.get(&(user, key.clone()), now) else { return Ok(None) };
-        let stored = Current::of(&cached.receipt.payment);
-        let current = match state.word(cached.receipt.payment.id, now) {
-            None => stored,
-            Some(Word { changing: 0, known: Some(known) }) => later(stored, known),
-            Some(_) => Current::Changing,
-        };
-        Ok(Some(Lookup { cached: cached.clone(), current }))
+        Ok(self.state().found(user, key, self.clock.monotonic()))
     }
 
     async fn store(
@@ -126,23 +144,41 @@ impl StatusBoard for MemoryCoordination {
 #[async_trait]
 impl Lock for MemoryCoordination {
     async fn try_acquire(&self, name: LockName, token: &LockToken) -> Result<LockAttempt, CoordinationDown> {
-        let now = self.clock.monotonic();
-        let mut state = self.state();
-        if let Some((_, holder)) = state.locks.get(&name, now) {
-            return Ok(LockAttempt::Held(holder.clone()));
-        }
-        state.locks.put(name, token.clone(), now);
-        Ok(LockAttempt::Acquired)
+        Ok(self.state().acquired(name, token, self.clock.monotonic()))
     }
 
     async fn release(&self, name: LockName, token: &LockToken) -> Result<bool, CoordinationDown> {
+        Ok(self.state().released(name, token, self.clock.monotonic()))
+    }
+}
+
+#[async_trait]
+impl Turnstile for MemoryCoordination {
+    async fn enter(
+        &self,
+        name: LockName,
+        key: &IdempotencyKey,
+        token: &LockToken,
+    ) -> Result<Entered, CoordinationDown> {
         let now = self.clock.monotonic();
         let mut state = self.state();
-        let ours = state.locks.get(&name, now).is_some_and(|(_, holder)| holder == token);
-        if ours {
-            state.locks.remove(&name);
-        }
-        Ok(ours)
+        Ok(match state.found(name.user, key, now) {
+            Some(found) => Entered::Known(Box::new(found)),
+            None => state.acquired(name, token, now).into(),
+        })
+    }
+
+    async fn leave(
+        &self,
+        name: LockName,
+        key: &IdempotencyKey,
+        entry: &CachedPayment,
+        token: &LockToken,
+    ) -> Result<bool, CoordinationDown> {
+        let now = self.clock.monotonic();
+        let mut state = self.state();
+        state.cache.put((name.user, key.clone()), entry.clone(), now);
+        Ok(state.released(name, token, now))
     }
 }
 

@@ -9,11 +9,12 @@ use crate::progress::{later, progress};
 use crate::rate::{RATE_WINDOW, counted};
 use async_trait::async_trait;
 use breaker::{Breaker, Link};
+use redis::{FromRedisValue, ParsingError, Value};
 use sekali_core::domain::{IdempotencyKey, Payment, PaymentId, Status, UserId};
 use sekali_core::ports::coordination::{CACHE_TTL, LOCK_TTL, STATUS_TTL, cache_key};
 use sekali_core::ports::{
-    CachedPayment, Clock, CoordinationDown, Current, IdempotencyCache, Lock, LockAttempt, LockName,
-    LockToken, Lookup, Random, Rate, RateLimit, StatusBoard,
+    CachedPayment, Clock, CoordinationDown, Current, Entered, IdempotencyCache, Lock, LockAttempt, LockName,
+    LockToken, Lookup, Random, Rate, RateLimit, StatusBoard, Turnstile,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,6 +90,19 @@ impl Drop for RedisCoordination {
 
 /// The board's raw word: `changing`, `stamp`, `status`, `payable`.
 type RawWord = Vec<Option<Vec<u8>>>;
+/// A raw answer, and the board's word on its payment.
+type RawAnswer = (Vec<u8>, RawWord);
+
+/// What an answer comes to. One that is not ours, from before the last outage, or that names another user (it
+/// must not show a payment to a stranger) is none.
+fn believed(link: &Link, user: UserId, (bytes, word): &RawAnswer) -> Option<Lookup> {
+    let (cached, stamp) = entry::decode(bytes)?;
+    if !link.trusts(&stamp) || cached.receipt.payment.user != user {
+        return None;
+    }
+    let current = current(Current::of(&cached.receipt.payment), word, link);
+    Some(Lookup { cached, current })
+}
 
 #[async_trait]
 impl IdempotencyCache for RedisCoordination {
@@ -96,18 +110,8 @@ impl IdempotencyCache for RedisCoordination {
         let link = self.breaker.link()?;
         let mut invocation = self.breaker.scripts.lookup.key(cache_key(user, key));
         invocation.arg(STATUS_KEY);
-        let found: Option<(Vec<u8>, RawWord)> = self.breaker.call(&link, &invocation).await?;
-        let Some((cached, stamp, word)) = found
-            .and_then(|(bytes, word)| entry::decode(&bytes).map(|(cached, stamp)| (cached, stamp, word)))
-        else {
-            return Ok(None);
-        };
-        // An entry that names another user cannot be ours; it must not show a payment to a stranger.
-        if !link.trusts(&stamp) || cached.receipt.payment.user != user {
-            return Ok(None);
-        }
-        let current = current(Current::of(&cached.receipt.payment), &word, &link);
-        Ok(Some(Lookup { cached, current }))
+        let found: Option<RawAnswer> = self.breaker.call(&link, &invocation).await?;
+        Ok(found.and_then(|answer| believed(&link, user, &answer)))
     }
 
     async fn store(
@@ -177,7 +181,7 @@ impl Lock for RedisCoordination {
         let holder: Option<Vec<u8>> = self.breaker.call(&link, &invocation).await?;
         Ok(match holder {
             None => LockAttempt::Acquired,
-            Some(bytes) => LockAttempt::Held(LockToken(String::from_utf8_lossy(&bytes).into_owned())),
+            Some(bytes) => LockAttempt::Held(holder_of(&bytes)),
         })
     }
 
@@ -186,6 +190,63 @@ impl Lock for RedisCoordination {
         let mut invocation = self.breaker.scripts.release.key(name.to_string());
         self.breaker.call(&link, invocation.arg(&token.0)).await
     }
+}
+
+/// What the entering script says.
+enum RawEntered {
+    Known(RawAnswer),
+    Acquired,
+    Held(Vec<u8>),
+}
+
+impl FromRedisValue for RawEntered {
+    fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
+        match value {
+            Value::Nil => Ok(Self::Acquired),
+            Value::BulkString(holder) => Ok(Self::Held(holder)),
+            answer => RawAnswer::from_redis_value(answer).map(Self::Known),
+        }
+    }
+}
+
+#[async_trait]
+impl Turnstile for RedisCoordination {
+    async fn enter(
+        &self,
+        name: LockName,
+        key: &IdempotencyKey,
+        token: &LockToken,
+    ) -> Result<Entered, CoordinationDown> {
+        let link = self.breaker.link()?;
+        let mut invocation = self.breaker.scripts.enter.key(cache_key(name.user, key));
+        invocation.key(name.to_string()).arg(STATUS_KEY).arg(&token.0).arg(millis(LOCK_TTL));
+        match self.breaker.call(&link, &invocation).await? {
+            RawEntered::Acquired => Ok(Entered::Acquired),
+            RawEntered::Held(holder) => Ok(Entered::Held(holder_of(&holder))),
+            RawEntered::Known(answer) => match believed(&link, name.user, &answer) {
+                Some(found) => Ok(Entered::Known(Box::new(found))),
+                None => self.try_acquire(name, token).await.map(Entered::from),
+            },
+        }
+    }
+
+    async fn leave(
+        &self,
+        name: LockName,
+        key: &IdempotencyKey,
+        entry: &CachedPayment,
+        token: &LockToken,
+    ) -> Result<bool, CoordinationDown> {
+        let json = entry::encode(entry).map_err(|error| CoordinationDown(error.to_string()))?;
+        let link = self.breaker.link()?;
+        let mut invocation = self.breaker.scripts.leave.key(cache_key(name.user, key));
+        invocation.key(name.to_string()).arg(link.run()).arg(millis(CACHE_TTL)).arg(json).arg(&token.0);
+        self.breaker.call(&link, &invocation).await
+    }
+}
+
+fn holder_of(token: &[u8]) -> LockToken {
+    LockToken(String::from_utf8_lossy(token).into_owned())
 }
 
 #[async_trait]

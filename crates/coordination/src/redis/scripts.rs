@@ -32,30 +32,92 @@ pub(super) struct Scripts {
     pub(super) publish: Script,
     pub(super) acquire: Script,
     pub(super) release: Script,
+    pub(super) enter: Script,
+    pub(super) leave: Script,
     pub(super) take: Script,
     pub(super) probe: Script,
 }
 
-/// `KEYS[1]`: the answer's key; `ARGV[1]`: what status keys begin with. The payment's number is cut
-/// out of the text, not decoded: Lua's numbers are floats. (The second key is computed, which a
-/// Redis Cluster does not allow; coordination is one Redis.)
-const LOOKUP: &str = r#"
-local entry = redis.pcall('GET', KEYS[1])
-if type(entry) ~= 'string' then return false end
-local payment = string.match(entry, '"payment_id":(%d+)')
-if not payment then return false end
-local word = redis.pcall('HMGET', ARGV[1] .. payment, 'changing', 'stamp', 'status', 'payable')
-if word.err then word = {'1', '', false, false} end
-return {entry, word}
-"#;
+/// `answer(key, prefix)`: the answer under a key, and the board's word on its payment; `false` if there is none.
+/// The payment's number is cut out of the text, not decoded: Lua's numbers are floats. (The board's key is
+/// computed, which a Redis Cluster does not allow; coordination is one Redis.)
+macro_rules! answer {
+    () => {
+        r#"
+local function answer(key, prefix)
+  local entry = redis.pcall('GET', key)
+  if type(entry) ~= 'string' then return false end
+  local payment = string.match(entry, '"payment_id":(%d+)')
+  if not payment then return false end
+  local word = redis.pcall('HMGET', prefix .. payment, 'changing', 'stamp', 'status', 'payable')
+  if word.err then word = {'1', '', false, false} end
+  return {entry, word}
+end
+"#
+    };
+}
 
-/// `ARGV`: the run, the TTL, and a JSON object, which gets one more member, the stamp.
-const STORE: &str = r#"
-local time = redis.call('TIME')
-local stamp = ARGV[1] .. ':' .. time[1] .. string.format('%06d', time[2])
-redis.call('SET', KEYS[1], string.sub(ARGV[3], 1, -2) .. ',"stamp":"' .. stamp .. '"}', 'PX', ARGV[2])
-return true
-"#;
+/// `keep(key, run, ttl, json)`: a JSON object gets one more member, the stamp.
+macro_rules! keep {
+    () => {
+        r#"
+local function keep(key, run, ttl, json)
+  local time = redis.call('TIME')
+  local stamp = run .. ':' .. time[1] .. string.format('%06d', time[2])
+  redis.call('SET', key, string.sub(json, 1, -2) .. ',"stamp":"' .. stamp .. '"}', 'PX', ttl)
+end
+"#
+    };
+}
+
+/// `acquire(key, token, ttl)`: the holder's token, or nothing if it is ours now. A lock that would never end, or
+/// that is no text, was not written by us; it must not make every payment wait for ever.
+macro_rules! acquire {
+    () => {
+        r"
+local function acquire(key, token, ttl)
+  if redis.call('SET', key, token, 'NX', 'PX', ttl) then return false end
+  local holder = redis.pcall('GET', key)
+  if type(holder) == 'string' and redis.call('PTTL', key) >= 0 then return holder end
+  redis.call('SET', key, token, 'PX', ttl)
+  return false
+end
+"
+    };
+}
+
+/// `release(key, token)`: 1 if it was ours.
+macro_rules! release {
+    () => {
+        r"
+local function release(key, token)
+  if redis.pcall('GET', key) == token then return redis.call('DEL', key) end
+  return 0
+end
+"
+    };
+}
+
+/// `KEYS`: the answer's; `ARGV`: what status keys begin with.
+const LOOKUP: &str = concat!(answer!(), "return answer(KEYS[1], ARGV[1])");
+
+/// `KEYS`: the answer's; `ARGV`: the run, the TTL, and the JSON object.
+const STORE: &str = concat!(keep!(), "keep(KEYS[1], ARGV[1], ARGV[2], ARGV[3]) return true");
+
+/// `KEYS`: the lock's; `ARGV`: the token and the TTL.
+const ACQUIRE: &str = concat!(acquire!(), "return acquire(KEYS[1], ARGV[1], ARGV[2])");
+
+/// `KEYS`: the lock's; `ARGV`: the token.
+const RELEASE: &str = concat!(release!(), "return release(KEYS[1], ARGV[1])");
+
+/// `KEYS`: the answer's and the lock's; `ARGV`: what status keys begin with, the token and the lock's TTL. The
+/// answer, or the holder's token, or nothing if the lock is ours now.
+const ENTER: &str =
+    concat!(answer!(), acquire!(), "return answer(KEYS[1], ARGV[1]) or acquire(KEYS[2], ARGV[2], ARGV[3])");
+
+/// `KEYS`: the answer's and the lock's; `ARGV`: the run, the answer's TTL, the JSON object, and the token.
+const LEAVE: &str =
+    concat!(keep!(), release!(), "keep(KEYS[1], ARGV[1], ARGV[2], ARGV[3]) return release(KEYS[2], ARGV[4])");
 
 /// `ARGV`: the run and the TTL.
 const CHANGING: &str = r"
@@ -85,21 +147,6 @@ if tonumber(ARGV[5]) >= rank then
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return true
-";
-
-/// The holder's token, or nothing if it is ours now. A lock that would never end, or that is no
-/// text, was not written by us; it must not make every payment wait for ever.
-const ACQUIRE: &str = r"
-if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return false end
-local holder = redis.pcall('GET', KEYS[1])
-if type(holder) == 'string' and redis.call('PTTL', KEYS[1]) >= 0 then return holder end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return false
-";
-
-const RELEASE: &str = r"
-if redis.pcall('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
-return 0
 ";
 
 /// The count and the milliseconds until the window ends.
@@ -136,12 +183,14 @@ impl Scripts {
             publish: Script::new(PUBLISH),
             acquire: Script::new(ACQUIRE),
             release: Script::new(RELEASE),
+            enter: Script::new(ENTER),
+            leave: Script::new(LEAVE),
             take: Script::new(TAKE),
             probe: Script::new(PROBE),
         }
     }
 
-    pub(super) fn all(&self) -> [&Script; 8] {
+    pub(super) fn all(&self) -> [&Script; 10] {
         [
             &self.lookup,
             &self.store,
@@ -149,6 +198,8 @@ impl Scripts {
             &self.publish,
             &self.acquire,
             &self.release,
+            &self.enter,
+            &self.leave,
             &self.take,
             &self.probe,
         ]

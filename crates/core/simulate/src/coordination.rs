@@ -4,11 +4,11 @@ use crate::executor::lock;
 use crate::plan::{Fault, Guard};
 use crate::world::Sim;
 use async_trait::async_trait;
-use sekali_core::domain::{IdempotencyKey, Payment, PaymentId, UserId};
+use sekali_core::domain::{Fingerprint, IdempotencyKey, Payment, PaymentId, UserId};
 use sekali_core::ports::coordination::{CACHE_TTL, LOCK_TTL, STATUS_TTL};
 use sekali_core::ports::{
-    CachedPayment, CoordinationDown, Current, IdempotencyCache, Lock, LockAttempt, LockName, LockToken,
-    Lookup, Rate, RateLimit, StatusBoard,
+    CachedPayment, CoordinationDown, Current, Entered, IdempotencyCache, Lock, LockAttempt, LockName,
+    LockToken, Lookup, Rate, RateLimit, StatusBoard, Turnstile,
 };
 use std::collections::HashMap;
 use std::time::Duration;
@@ -76,32 +76,89 @@ fn ends(now: u64, lasts: Duration) -> u64 {
     now + u64::try_from(lasts.as_micros()).unwrap_or(u64::MAX / 2)
 }
 
+/// A key as the cache knows it.
+struct Asked {
+    name: (UserId, IdempotencyKey),
+    /// What an entry is taken to stand for, where its own word does not count.
+    fingerprint: Option<Fingerprint>,
+}
+
+/// A try for a lock.
+struct Try {
+    token: LockToken,
+    /// It ends at once.
+    early: bool,
+    /// Somebody's holding it does not count.
+    twice: bool,
+    /// Who holds it is told.
+    tells: bool,
+}
+
+impl Kept {
+    fn found(&self, asked: &Asked, now: u64) -> Option<Lookup> {
+        let (cached, until) = self.cache.get(&asked.name)?;
+        if *until <= now {
+            return None;
+        }
+        let payment = &cached.receipt.payment;
+        let known = self.board.get(&payment.id).filter(|(_, until)| *until > now);
+        let current = known.map_or_else(|| Current::of(payment), |(current, _)| *current);
+        let mut cached = cached.clone();
+        cached.fingerprint = asked.fingerprint.unwrap_or(cached.fingerprint);
+        Some(Lookup { cached, current })
+    }
+
+    fn keep(&mut self, name: (UserId, IdempotencyKey), entry: CachedPayment, now: u64) {
+        self.cache.insert(name, (entry, ends(now, CACHE_TTL)));
+    }
+
+    fn acquired(&mut self, name: LockName, how: Try, now: u64) -> LockAttempt {
+        let held = self.locks.get(&name).filter(|(_, until)| *until > now);
+        if let Some((other, _)) = held.filter(|_| !how.twice) {
+            return LockAttempt::Held(if how.tells { other.clone() } else { how.token });
+        }
+        let lasts = if how.early { Duration::from_micros(1) } else { LOCK_TTL };
+        self.locks.insert(name, (how.token, ends(now, lasts)));
+        LockAttempt::Acquired
+    }
+
+    fn released(&mut self, name: LockName, token: &LockToken, by_token: bool, now: u64) -> bool {
+        let held = self.locks.get(&name);
+        let mine = held.is_some_and(|(of, until)| (of == token || !by_token) && *until > now);
+        if mine {
+            self.locks.remove(&name);
+        }
+        mine
+    }
+}
+
+impl Sim {
+    fn asked(&self, user: UserId, key: &IdempotencyKey) -> Asked {
+        let fingerprint =
+            (!self.has(Guard::Fingerprint)).then(|| lock(&self.presses).asked(user, key)).flatten();
+        Asked { name: self.cache_name(user, key), fingerprint }
+    }
+
+    fn try_for(&self, token: &LockToken) -> Try {
+        let early = self.fault(Fault::LockExpired);
+        let twice = self.fault(Fault::LockTwice) || self.second_holder();
+        Try { token: token.clone(), early, twice, tells: self.has(Guard::LockHolder) }
+    }
+
+    fn note_found(&self, key: &IdempotencyKey, told: impl FnOnce() -> String) {
+        self.note(|| (format!("cache: {key}?"), told()));
+    }
+}
+
 #[async_trait]
 impl IdempotencyCache for Sim {
     async fn lookup(&self, user: UserId, key: &IdempotencyKey) -> Result<Option<Lookup>, CoordinationDown> {
-        let name = self.cache_name(user, key);
-        let asked = (!self.has(Guard::Fingerprint)).then(|| lock(&self.presses).asked(user, key)).flatten();
-        let found = self
-            .command(move |kept, now| {
-                let (cached, until) = kept.cache.get(&name)?;
-                if *until <= now {
-                    return None;
-                }
-                let payment = &cached.receipt.payment;
-                let known = kept.board.get(&payment.id).filter(|(_, until)| *until > now);
-                let current = known.map_or_else(|| Current::of(payment), |(current, _)| *current);
-                let mut cached = cached.clone();
-                cached.fingerprint = asked.unwrap_or(cached.fingerprint);
-                Some(Lookup { cached, current })
-            })
-            .await;
-        self.note(|| {
-            let told = match &found {
-                Ok(Some(found)) => format!("payment {}", found.cached.receipt.payment.id),
-                Ok(None) => "nothing".into(),
-                Err(error) => error.to_string(),
-            };
-            (format!("cache: {key}?"), told)
+        let asked = self.asked(user, key);
+        let found = self.command(move |kept, now| kept.found(&asked, now)).await;
+        self.note_found(key, || match &found {
+            Ok(Some(found)) => format!("payment {}", found.cached.receipt.payment.id),
+            Ok(None) => "nothing".into(),
+            Err(error) => error.to_string(),
         });
         found
     }
@@ -113,7 +170,7 @@ impl IdempotencyCache for Sim {
         entry: &CachedPayment,
     ) -> Result<(), CoordinationDown> {
         let (name, entry) = (self.cache_name(user, key), entry.clone());
-        self.command(move |kept, now| drop(kept.cache.insert(name, (entry, ends(now, CACHE_TTL))))).await
+        self.command(move |kept, now| kept.keep(name, entry, now)).await
     }
 }
 
@@ -139,30 +196,52 @@ impl StatusBoard for Sim {
 #[async_trait]
 impl Lock for Sim {
     async fn try_acquire(&self, name: LockName, token: &LockToken) -> Result<LockAttempt, CoordinationDown> {
-        let early = self.fault(Fault::LockExpired);
-        let twice = self.fault(Fault::LockTwice) || self.second_holder();
-        let (token, tells) = (token.clone(), self.has(Guard::LockHolder));
-        self.command(move |kept, now| {
-            let held = kept.locks.get(&name).filter(|(_, until)| *until > now);
-            if let Some((other, _)) = held.filter(|_| !twice) {
-                return LockAttempt::Held(if tells { other.clone() } else { token });
-            }
-            let lasts = if early { Duration::from_micros(1) } else { LOCK_TTL };
-            kept.locks.insert(name, (token, ends(now, lasts)));
-            LockAttempt::Acquired
-        })
-        .await
+        let how = self.try_for(token);
+        self.command(move |kept, now| kept.acquired(name, how, now)).await
     }
 
     async fn release(&self, name: LockName, token: &LockToken) -> Result<bool, CoordinationDown> {
         let (token, by_token) = (token.clone(), self.has(Guard::LockToken));
+        self.command(move |kept, now| kept.released(name, &token, by_token, now)).await
+    }
+}
+
+#[async_trait]
+impl Turnstile for Sim {
+    async fn enter(
+        &self,
+        name: LockName,
+        key: &IdempotencyKey,
+        token: &LockToken,
+    ) -> Result<Entered, CoordinationDown> {
+        let (asked, how) = (self.asked(name.user, key), self.try_for(token));
+        let entered = self
+            .command(move |kept, now| match kept.found(&asked, now) {
+                Some(found) => Entered::Known(Box::new(found)),
+                None => kept.acquired(name, how, now).into(),
+            })
+            .await;
+        self.note_found(key, || match &entered {
+            Ok(Entered::Known(found)) => format!("payment {}", found.cached.receipt.payment.id),
+            Ok(Entered::Acquired) => "nothing, and the lock is free".into(),
+            Ok(Entered::Held(_)) => "nothing, and the lock is held".into(),
+            Err(error) => error.to_string(),
+        });
+        entered
+    }
+
+    async fn leave(
+        &self,
+        name: LockName,
+        key: &IdempotencyKey,
+        entry: &CachedPayment,
+        token: &LockToken,
+    ) -> Result<bool, CoordinationDown> {
+        let (kept_as, entry) = (self.cache_name(name.user, key), entry.clone());
+        let (token, by_token) = (token.clone(), self.has(Guard::LockToken));
         self.command(move |kept, now| {
-            let mine =
-                kept.locks.get(&name).is_some_and(|(of, until)| (*of == token || !by_token) && *until > now);
-            if mine {
-                kept.locks.remove(&name);
-            }
-            mine
+            kept.keep(kept_as, entry, now);
+            kept.released(name, &token, by_token, now)
         })
         .await
     }

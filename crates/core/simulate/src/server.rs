@@ -274,8 +274,7 @@ fn flows(sim: &Arc<Sim>, server: usize, holder: u64) -> Flows {
     };
     let pay = Pay {
         store: sim.clone(),
-        cache: sim.clone(),
-        lock: sim.clone(),
+        turnstile: sim.clone(),
         clock: sim.clone(),
         random: sim.clone(),
         probe: sim.clone(),

@@ -9,7 +9,7 @@ use crate::domain::{
 };
 use crate::ports::coordination::{CACHE_TTL, LOCK_TTL, STATUS_TTL};
 use crate::ports::{
-    CachedPayment, Current, IdempotencyCache, Lock, LockAttempt, LockName, LockToken, RateLimit, StatusBoard,
+    CachedPayment, Current, Entered, LockAttempt, LockName, LockToken, RateLimit, StatusBoard, Turnstile,
 };
 use async_trait::async_trait;
 use std::collections::BTreeSet;
@@ -17,9 +17,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// All four ports in one.
-pub trait Coordination: IdempotencyCache + StatusBoard + Lock + RateLimit {}
-impl<T: IdempotencyCache + StatusBoard + Lock + RateLimit> Coordination for T {}
+/// All ports in one.
+pub trait Coordination: Turnstile + StatusBoard + RateLimit {}
+impl<T: Turnstile + StatusBoard + RateLimit> Coordination for T {}
 
 /// An adapter under test.
 #[async_trait]
@@ -94,6 +94,10 @@ pub async fn passes<B: Bench>(open: impl AsyncFn() -> B) {
     a_lock_has_one_holder(&open().await).await;
     a_lock_that_expired_is_not_its_first_holders_to_release(&open().await).await;
     of_many_who_try_one_gets_the_lock(&open().await).await;
+    a_key_that_is_known_leaves_the_lock_alone(&open().await).await;
+    who_leaves_keeps_an_answer_and_gives_the_lock_back(&open().await).await;
+    who_leaves_late_keeps_an_answer_and_nobody_elses_lock(&open().await).await;
+    nobody_gets_the_lock_of_a_key_that_is_known(&open().await).await;
     a_limit_counts_exactly(&open().await).await;
     a_window_begins_with_its_first_request(&open().await).await;
 }
@@ -248,6 +252,70 @@ async fn of_many_who_try_one_gets_the_lock(bench: &dyn Bench) {
         })
         .collect();
     assert_eq!(holders.len(), 1, "everybody sees the same holder");
+}
+
+async fn a_key_that_is_known_leaves_the_lock_alone(bench: &dyn Bench) {
+    let coordination = bench.coordination();
+    let (mine, yours) = (LockToken::new(1, "tag"), LockToken::new(2, "other"));
+    coordination.store(USER, &key("k"), &cached(100, Status::Pending)).await.unwrap();
+    coordination.publish(&payment(100, Status::Completed)).await.unwrap();
+    let Entered::Known(found) = coordination.enter(NAME, &key("k"), &mine).await.unwrap() else {
+        panic!("a key that is known was not found");
+    };
+    assert_eq!((found.cached, found.current), (cached(100, Status::Pending), known(Status::Completed)));
+    let strangers = LockName { user: UserId(2), ..NAME };
+    assert_eq!(coordination.enter(strangers, &key("k"), &yours).await.unwrap(), Entered::Acquired);
+    assert_eq!(coordination.enter(NAME, &key("other"), &yours).await.unwrap(), Entered::Acquired);
+    assert_eq!(coordination.enter(NAME, &key("third"), &mine).await.unwrap(), Entered::Held(yours.clone()));
+    assert!(matches!(coordination.enter(NAME, &key("k"), &mine).await.unwrap(), Entered::Known(_)));
+    bench.advance(LOCK_TTL).await;
+    assert_eq!(coordination.enter(NAME, &key("third"), &mine).await.unwrap(), Entered::Acquired);
+}
+
+async fn who_leaves_keeps_an_answer_and_gives_the_lock_back(bench: &dyn Bench) {
+    let coordination = bench.coordination();
+    let (mine, yours) = (LockToken::new(1, "tag"), LockToken::new(2, "other"));
+    assert_eq!(coordination.enter(NAME, &key("k"), &mine).await.unwrap(), Entered::Acquired);
+    assert!(coordination.leave(NAME, &key("k"), &cached(100, Status::Pending), &mine).await.unwrap());
+    let found = coordination.lookup(USER, &key("k")).await.unwrap().unwrap();
+    assert_eq!(found.cached, cached(100, Status::Pending));
+    assert_eq!(coordination.try_acquire(NAME, &yours).await.unwrap(), LockAttempt::Acquired);
+    bench.advance(CACHE_TTL).await;
+    assert_eq!(coordination.lookup(USER, &key("k")).await.unwrap(), None);
+}
+
+async fn who_leaves_late_keeps_an_answer_and_nobody_elses_lock(bench: &dyn Bench) {
+    let coordination = bench.coordination();
+    let (mine, yours) = (LockToken::new(1, "tag"), LockToken::new(2, "other"));
+    assert_eq!(coordination.enter(NAME, &key("k"), &mine).await.unwrap(), Entered::Acquired);
+    bench.advance(LOCK_TTL).await;
+    assert_eq!(coordination.enter(NAME, &key("other"), &yours).await.unwrap(), Entered::Acquired);
+    assert!(!coordination.leave(NAME, &key("k"), &cached(100, Status::Pending), &mine).await.unwrap());
+    assert!(coordination.lookup(USER, &key("k")).await.unwrap().is_some());
+    assert_eq!(coordination.try_acquire(NAME, &mine).await.unwrap(), LockAttempt::Held(yours));
+}
+
+/// Each looks and tries at one moment, so only the first ever gets the lock of its key.
+async fn nobody_gets_the_lock_of_a_key_that_is_known(bench: &dyn Bench) {
+    let mut presses = tokio::task::JoinSet::new();
+    for n in 0..50 {
+        let coordination = bench.coordination();
+        presses.spawn(async move {
+            let token = LockToken::new(n, "tag");
+            loop {
+                match coordination.enter(NAME, &key("k"), &token).await.unwrap() {
+                    Entered::Known(_) => return 0,
+                    Entered::Held(_) => tokio::task::yield_now().await,
+                    Entered::Acquired => {
+                        let entry = cached(100, Status::Pending);
+                        assert!(coordination.leave(NAME, &key("k"), &entry, &token).await.unwrap());
+                        return 1;
+                    }
+                }
+            }
+        });
+    }
+    assert_eq!(presses.join_all().await.iter().sum::<i32>(), 1);
 }
 
 async fn a_limit_counts_exactly(bench: &dyn Bench) {

@@ -20,8 +20,8 @@ use crate::domain::{
     ConsultationId, Currency, Decimal, Fingerprint, IdempotencyKey, Money, PaymentMethod, Receipt, Status,
     TaxRule, User,
 };
-use crate::ports::{Clock, IdempotencyCache, Lock, Point, Probe, Random, Store, StoreError};
-use lock::Turn;
+use crate::ports::{Clock, Point, Probe, Random, Store, StoreError, Turnstile};
+use lock::{Found, Turn};
 use std::sync::Arc;
 use thiserror::Error;
 use transaction::Written;
@@ -153,10 +153,8 @@ pub struct Pricing {
 pub struct Pay {
     /// The guarantee.
     pub store: Arc<dyn Store>,
-    /// Step 1 and 4.
-    pub cache: Arc<dyn IdempotencyCache>,
-    /// Step 2 and 5.
-    pub lock: Arc<dyn Lock>,
+    /// Steps 1 and 2, 4 and 5.
+    pub turnstile: Arc<dyn Turnstile>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -188,15 +186,17 @@ impl Pay {
     async fn five_steps(&self, request: &PayRequest) -> Result<Answer, PayError> {
         let mut watch = Stopwatch::start(&*self.clock, &*self.probe);
 
-        // 1. Idempotency: a key that is known is answered from the cache.
-        let recalled = self.recall(request, Caught::Cache).await?;
+        // 1. Idempotency: a key that is known is answered from the cache. The trip that asks takes the lock, too,
+        //    if the key is not known and nobody has it.
+        let ticket = self.ticket(request);
+        let found = self.enter(request, &ticket, Caught::Cache).await?;
         watch.passed(Point::LookedUp);
-        if let Some(duplicate) = recalled {
+        if let Found::Answer(duplicate) = found {
             return Ok(Answer::Duplicate(duplicate));
         }
 
         // 2. Lock: whoever presses twice waits for the first press.
-        let turn = self.take_turn(request).await?;
+        let turn = self.take_turn(request, &ticket, found).await?;
         watch.passed(Point::Locked);
         if let Turn::AnsweredMeanwhile(duplicate) = turn {
             return Ok(Answer::Duplicate(duplicate));
@@ -207,13 +207,9 @@ impl Pay {
         watch.passed(Point::Committed);
 
         // 4. Cache: only what is committed, and only for the key that made it.
-        if let Ok(written) = &written {
-            self.remember(request, written).await;
-        }
+        // 5. Unlock: only if the lock is still ours. One trip for both.
+        self.end_turn(request, &ticket, &turn, written.as_ref().ok()).await;
         watch.passed(Point::Cached);
-
-        // 5. Unlock: only if the lock is still ours.
-        self.end_turn(request, turn).await;
         watch.passed(Point::Unlocked);
 
         written.map(Written::into_answer)

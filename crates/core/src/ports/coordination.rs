@@ -145,6 +145,61 @@ pub trait Lock: Send + Sync {
     async fn release(&self, name: LockName, token: &LockToken) -> Result<bool, CoordinationDown>;
 }
 
+/// What a request finds at the turnstile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entered {
+    /// The key is known. The lock was not touched.
+    Known(Box<Lookup>),
+    /// The key is not known, and the lock is mine for [`LOCK_TTL`].
+    Acquired,
+    /// The key is not known, and the lock is somebody else's.
+    Held(LockToken),
+}
+
+/// The cache and the lock asked together: steps 1 and 2 in one trip, and steps 4 and 5.
+///
+/// An adapter that can do both at one moment does; then nobody gets the lock of a key that is known. What is done
+/// one after the other here may miss an answer in between, and the database finds the duplicate.
+#[async_trait]
+pub trait Turnstile: IdempotencyCache + Lock {
+    /// Looks the key up, and takes the lock if it is not known.
+    async fn enter(
+        &self,
+        name: LockName,
+        key: &IdempotencyKey,
+        token: &LockToken,
+    ) -> Result<Entered, CoordinationDown> {
+        // The lock is another service within this one, and may be there without the cache.
+        if let Ok(Some(found)) = self.lookup(name.user, key).await {
+            return Ok(Entered::Known(Box::new(found)));
+        }
+        self.try_acquire(name, token).await.map(Entered::from)
+    }
+
+    /// Keeps an answer, and deletes the lock if it still holds this token. `false`: it was no longer ours; the
+    /// answer is kept all the same.
+    async fn leave(
+        &self,
+        name: LockName,
+        key: &IdempotencyKey,
+        entry: &CachedPayment,
+        token: &LockToken,
+    ) -> Result<bool, CoordinationDown> {
+        let stored = self.store(name.user, key, entry).await;
+        let released = self.release(name, token).await;
+        stored.and(released)
+    }
+}
+
+impl From<LockAttempt> for Entered {
+    fn from(attempt: LockAttempt) -> Self {
+        match attempt {
+            LockAttempt::Acquired => Self::Acquired,
+            LockAttempt::Held(other) => Self::Held(other),
+        }
+    }
+}
+
 /// Where a caller stands with the rate limit, this request counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {

@@ -12,8 +12,8 @@ pub mod store;
 
 pub use clock::{Clock, Random};
 pub use coordination::{
-    CachedPayment, CoordinationDown, Current, IdempotencyCache, Lock, LockAttempt, LockName, LockToken,
-    Lookup, Rate, RateLimit, StatusBoard,
+    CachedPayment, CoordinationDown, Current, Entered, IdempotencyCache, Lock, LockAttempt, LockName,
+    LockToken, Lookup, Rate, RateLimit, StatusBoard, Turnstile,
 };
 pub use gateway::{
     Gateway, GatewayCharge, GatewayDispute, GatewayError, GatewayEvent, GatewayIntent, GatewayPage,

@@ -1,26 +1,33 @@
 //! Steps 1 and 4: what the cache knows of a key.
 
+use super::lock::{Found, Ticket};
 use super::{Caught, Duplicate, Pay, PayError, PayRequest, Written};
-use crate::ports::coordination::{CACHE_TTL, cache_key};
-use crate::ports::{CachedPayment, Current, Lookup};
+use crate::ports::{CachedPayment, Current, Entered, Lookup};
 
 impl Pay {
-    /// Looks the key up in the cache. `None`: not there, or the cache is out of reach.
-    pub(super) async fn recall(
+    /// Looks the key up in the cache, and takes the lock if it is not there and nobody has it.
+    pub(super) async fn enter(
         &self,
         request: &PayRequest,
+        ticket: &Ticket,
         caught: Caught,
-    ) -> Result<Option<Duplicate>, PayError> {
-        let found = self.cache.lookup(request.user.id, &request.key).await;
-        let result = match &found {
-            Ok(Some(_)) => "hit",
-            Ok(None) => "miss",
+    ) -> Result<Found, PayError> {
+        let entered = self.turnstile.enter(ticket.name, &request.key, &ticket.token).await;
+        let result = match &entered {
+            Ok(Entered::Known(_)) => "hit",
+            Ok(_) => "miss",
             Err(_) => "unreachable",
         };
         metrics::counter!("sekali_cache_lookups_total", "result" => result).increment(1);
-        match found {
-            Ok(Some(found)) => self.answer_from(request, found, caught).await,
-            Ok(None) | Err(_) => Ok(None),
+        match entered {
+            // One that the database does not have goes on to ask it for the key.
+            Ok(Entered::Known(found)) => {
+                let answer = self.answer_from(request, *found, caught).await?;
+                Ok(answer.map_or(Found::Nobody, Found::Answer))
+            }
+            Ok(Entered::Acquired) => Ok(Found::Lock),
+            Ok(Entered::Held(other)) => Ok(Found::Holder(other)),
+            Err(_) => Ok(Found::Nobody),
         }
     }
 
@@ -53,16 +60,9 @@ impl Pay {
         Ok(same.map(Duplicate::of_key))
     }
 
-    /// Keeps what the key has made. A failure costs nothing but speed: the payment is committed.
-    pub(super) async fn remember(&self, request: &PayRequest, written: &Written) {
-        let Some(receipt) = written.made_by_this_key() else { return };
-        let entry = CachedPayment { fingerprint: request.fingerprint(), receipt: receipt.clone() };
-        if self.cache.store(request.user.id, &request.key, &entry).await.is_ok() {
-            tracing::debug!(
-                cache_key = cache_key(request.user.id, &request.key),
-                ttl = CACHE_TTL.as_secs(),
-                "Payment result cached"
-            );
-        }
+    /// What may be kept for the key: only what is committed, and only what this key has made.
+    pub(super) fn entry(request: &PayRequest, written: &Written) -> Option<CachedPayment> {
+        let receipt = written.made_by_this_key()?.clone();
+        Some(CachedPayment { fingerprint: request.fingerprint(), receipt })
     }
 }

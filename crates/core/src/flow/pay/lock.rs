@@ -1,10 +1,10 @@
 //! Steps 2 and 5: one request at a time for a patient and a consultation, as far as that can be had.
 
-use super::{Caught, Duplicate, Pay, PayError, PayRequest, Twin};
+use super::{Caught, Duplicate, Pay, PayError, PayRequest, Twin, Written};
 use crate::domain::IdempotencyKey;
 use crate::domain::idempotency::hex;
-use crate::ports::coordination::LOCK_TTL;
-use crate::ports::{LockAttempt, LockName, LockToken};
+use crate::ports::coordination::{CACHE_TTL, LOCK_TTL, cache_key};
+use crate::ports::{CoordinationDown, LockName, LockToken};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
@@ -15,11 +15,30 @@ const LONGEST_WAIT: Duration = Duration::from_millis(25);
 /// After this the request goes on with the database alone (contract, part 2).
 const PATIENCE: Duration = LOCK_TTL;
 
+/// What a request goes to the turnstile with.
+pub(super) struct Ticket {
+    pub(super) name: LockName,
+    pub(super) token: LockToken,
+}
+
+/// What it finds there.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// The key was answered before.
+    Answer(Duplicate),
+    /// It holds the lock now.
+    Lock,
+    /// Somebody else does.
+    Holder(LockToken),
+    /// Cache and lock are out of reach, or know a payment that the database does not have.
+    Nobody,
+}
+
 /// How a request came past step 2.
 #[derive(Debug)]
 pub(super) enum Turn {
     /// It holds the lock.
-    Held(LockToken),
+    Held,
     /// It goes on without: the lock is out of reach, or was held for too long.
     Without,
     /// While it waited, the one before it answered the same key.
@@ -27,26 +46,36 @@ pub(super) enum Turn {
 }
 
 impl Pay {
-    /// Takes the lock, waiting for it as long as need be.
-    pub(super) async fn take_turn(&self, request: &PayRequest) -> Result<Turn, PayError> {
-        let name = name(request);
-        let tag = tag(&request.key);
+    /// A token that nobody else has, for the lock of this request.
+    pub(super) fn ticket(&self, request: &PayRequest) -> Ticket {
         let random = (u128::from(self.random.next_u64()) << 64) | u128::from(self.random.next_u64());
-        let token = LockToken::new(random, &tag);
+        let name = LockName { consultation: request.consultation, user: request.user.id };
+        Ticket { name, token: LockToken::new(random, &tag(&request.key)) }
+    }
+
+    /// Waits as long as need be for whoever was `found` to hold the lock, and until then looks into the cache
+    /// each time.
+    pub(super) async fn take_turn(
+        &self,
+        request: &PayRequest,
+        ticket: &Ticket,
+        mut found: Found,
+    ) -> Result<Turn, PayError> {
+        let name = ticket.name;
         let begun = self.clock.monotonic();
         let mut wait = FIRST_WAIT;
-
         for attempts in 1_u32.. {
-            match self.lock.try_acquire(name, &token).await {
-                Ok(LockAttempt::Acquired) => {
+            match found {
+                Found::Lock => {
                     tracing::debug!(lock_key = %name, attempts, "Lock acquired");
-                    return self.recheck(request, token, attempts).await;
+                    return Ok(Turn::Held);
                 }
-                Ok(LockAttempt::Held(other)) if request.twin == Twin::Refuse && other.is_for(&tag) => {
+                Found::Answer(duplicate) => return Ok(Turn::AnsweredMeanwhile(duplicate)),
+                Found::Nobody => return Ok(Turn::Without),
+                Found::Holder(other) if request.twin == Twin::Refuse && other.is_for(&tag(&request.key)) => {
                     return Err(PayError::InFlight);
                 }
-                Ok(LockAttempt::Held(_)) => {}
-                Err(_) => return Ok(Turn::Without),
+                Found::Holder(_) => {}
             }
             if attempts == 1 {
                 metrics::counter!("sekali_lock_waits_total").increment(1);
@@ -58,44 +87,56 @@ impl Pay {
             }
             self.clock.sleep(wait / 2 + self.random.jitter(wait)).await;
             wait = (wait * 3 / 2).min(LONGEST_WAIT);
-            if let Some(duplicate) = self.recall(request, Caught::Lock).await? {
-                return Ok(Turn::AnsweredMeanwhile(duplicate));
-            }
+            found = self.enter(request, ticket, Caught::Lock).await?;
         }
         Ok(Turn::Without)
     }
 
-    /// Between the last look into the cache and the lock, the one before us may have answered.
-    async fn recheck(&self, request: &PayRequest, token: LockToken, attempts: u32) -> Result<Turn, PayError> {
-        if attempts == 1 {
-            return Ok(Turn::Held(token));
-        }
-        match self.recall(request, Caught::Lock).await {
-            Ok(None) => Ok(Turn::Held(token)),
-            other => {
-                self.end_turn(request, Turn::Held(token)).await;
-                other.map(|duplicate| duplicate.map_or(Turn::Without, Turn::AnsweredMeanwhile))
+    /// Keeps what the key has made, and gives the lock back, if it was taken and is still ours. What fails of it
+    /// costs nothing but speed: the payment is committed.
+    pub(super) async fn end_turn(
+        &self,
+        request: &PayRequest,
+        ticket: &Ticket,
+        turn: &Turn,
+        written: Option<&Written>,
+    ) {
+        let (name, token) = (ticket.name, &ticket.token);
+        let entry = written.and_then(|written| Self::entry(request, written));
+        match (turn, entry) {
+            (Turn::Held, Some(entry)) => {
+                let left = self.turnstile.leave(name, &request.key, &entry, token).await;
+                log_cached(request, &left);
+                log_released(name, &left);
             }
-        }
-    }
-
-    /// Gives the lock back, if it was taken and is still ours.
-    pub(super) async fn end_turn(&self, request: &PayRequest, turn: Turn) {
-        let Turn::Held(token) = turn else { return };
-        let name = name(request);
-        match self.lock.release(name, &token).await {
-            Ok(true) => tracing::debug!(lock_key = %name, "Lock released"),
-            Ok(false) => {
-                metrics::counter!("sekali_lock_lost_total").increment(1);
-                tracing::warn!(lock_key = %name, "Lock had expired before it was released");
+            (Turn::Held, None) => log_released(name, &self.turnstile.release(name, token).await),
+            (_, Some(entry)) => {
+                log_cached(request, &self.turnstile.store(name.user, &request.key, &entry).await);
             }
-            Err(_) => {}
+            (_, None) => {}
         }
     }
 }
 
-fn name(request: &PayRequest) -> LockName {
-    LockName { consultation: request.consultation, user: request.user.id }
+fn log_cached<T>(request: &PayRequest, outcome: &Result<T, CoordinationDown>) {
+    if outcome.is_ok() {
+        tracing::debug!(
+            cache_key = cache_key(request.user.id, &request.key),
+            ttl = CACHE_TTL.as_secs(),
+            "Payment result cached"
+        );
+    }
+}
+
+fn log_released(name: LockName, outcome: &Result<bool, CoordinationDown>) {
+    match outcome {
+        Ok(true) => tracing::debug!(lock_key = %name, "Lock released"),
+        Ok(false) => {
+            metrics::counter!("sekali_lock_lost_total").increment(1);
+            tracing::warn!(lock_key = %name, "Lock had expired before it was released");
+        }
+        Err(_) => {}
+    }
 }
 
 /// Tells whether a lock is held for the same key, without showing the key in the lock.

@@ -7,7 +7,7 @@ use sekali_coordination::MemoryCoordination;
 use sekali_core::domain::{IdempotencyKey, Payment, PaymentId, UserId};
 use sekali_core::ports::{
     CachedPayment, Clock, CoordinationDown, IdempotencyCache, Lock, LockAttempt, LockName, LockToken, Lookup,
-    StatusBoard,
+    StatusBoard, Turnstile,
 };
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -108,6 +108,9 @@ impl Lock for WatchedCoordination {
         self.memory.release(name, token).await
     }
 }
+
+/// Each call by itself, so that each can fail, or be answered as the test wants it.
+impl Turnstile for WatchedCoordination {}
 
 #[async_trait]
 impl StatusBoard for WatchedCoordination {

@@ -105,8 +105,7 @@ impl Stage {
     pub(crate) fn pay_watched_by(&self, probe: Arc<dyn Probe>) -> Pay {
         Pay {
             store: self.store.clone(),
-            cache: self.coordination.clone(),
-            lock: self.coordination.clone(),
+            turnstile: self.coordination.clone(),
             clock: self.clock.clone(),
             random: self.random.clone(),
             probe,
