@@ -44,8 +44,8 @@ pub(super) async fn create_payment(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let (request, dialect) = read(&headers, &admitted)?;
-    let pay = app.pay.clone();
-    let answer = uncancelled(async move { pay.pay(&request).await }).await??;
+    let service = Arc::clone(&app);
+    let answer = uncancelled(async move { service.pay.pay(&request).await }).await??;
     Ok(match answer {
         Answer::Created(receipt) => {
             let view = CreatedView::first(&receipt, true, &app.capabilities);
