@@ -23,6 +23,9 @@ interface KeyBookOptions {
   uuid: () => string;
 }
 
+/** What a caller would like to send, if no key is kept that goes before it. */
+type Wish = Pick<PaymentRequest, 'newKey' | 'key'>;
+
 /** The name of the data a key belongs to: 5000, "5000" and "5000.00" are one amount. */
 export function nameOf({ consultationId, amount, paymentMethod }: PaymentRequest): string {
   const decimal = String(amount).trim();
@@ -42,17 +45,32 @@ export class KeyBook {
     this.#options = options;
   }
 
-  /** The key to send now, noted down before it is sent, so that a reload in between finds it. */
-  take(name: string, fresh: boolean): { key: string; attempt: number } {
-    const now = this.#options.now();
+  /** The key to send now, noted down before it is sent, so that a reload or another tab finds it. */
+  take(name: string, wish: Wish): Promise<{ key: string; attempt: number }> {
+    return oneTabAtATime(() => {
+      const now = this.#options.now();
+      const entries = this.#read();
+      const { key, since, sent } = this.#choose(entries[name], wish, now);
+      this.#write({ ...entries, [name]: { key, since, open: true, sent: sent + 1 } });
+      return { key, attempt: sent + 1 };
+    });
+  }
+
+  #choose(known: Entry | undefined, { newKey, key }: Wish, now: number): Omit<Entry, 'open'> {
+    if (known && (known.open || (newKey !== true && isRecent(known, now)))) return known;
+    if (newKey !== true && key !== undefined) return { key, since: now, sent: 1 };
+    return { key: `payment-${now}-${this.#options.uuid()}`, since: now, sent: 0 };
+  }
+
+  /** The same key goes out once more; says for which time. */
+  again(name: string, key: string): number {
     const entries = this.#read();
-    const known = entries[name];
-    const usable = known && (known.open || (!fresh && isRecent(known, now)));
-    const key = usable ? known.key : `payment-${now}-${this.#options.uuid()}`;
-    const attempt = usable ? known.sent + 1 : 1;
-    const since = usable ? known.since : now;
-    this.#write({ ...entries, [name]: { key, since, open: true, sent: attempt } });
-    return { key, attempt };
+    const entry = entries[name];
+    // Another tab may have moved on to another key.
+    if (entry?.key !== key) return 2;
+    const sent = entry.sent + 1;
+    this.#write({ ...entries, [name]: { ...entry, sent } });
+    return sent;
   }
 
   /** The service answered what became of this key. */
@@ -92,6 +110,19 @@ export class KeyBook {
       this.#unstored = kept;
     }
   }
+}
+
+/** Two tabs that are pressed at the same moment would otherwise each find no key, and make one. */
+async function oneTabAtATime<T>(work: () => T): Promise<T> {
+  // Absent on insecure origins, in older browsers and in Node.js.
+  const locks = (globalThis as { navigator?: Partial<Navigator> }).navigator?.locks;
+  let done: { value: T } | undefined;
+  try {
+    await locks?.request(ITEM, () => (done = { value: work() }));
+  } catch {
+    // Forbidden, as storage is in a page of an opaque origin.
+  }
+  return done ? done.value : work();
 }
 
 function isRecent(entry: Entry, now: number): boolean {

@@ -93,7 +93,7 @@ describe('a request that hangs', () => {
     const { service, sent } = setUp([new Promise(() => undefined)]);
     const result = service.createPayment(DATA);
     await vi.advanceTimersByTimeAsync(30_000);
-    expect(await result).toMatchObject({ success: false, status: 0 });
+    expect(await result).toMatchObject({ success: false, status: 0, reason: 'timeout' });
     expect(sent).toHaveLength(1);
   });
 
@@ -103,7 +103,7 @@ describe('a request that hangs', () => {
       signals.push(init?.signal);
       return new Promise<Response>(() => undefined);
     };
-    await createPaymentService({ fetch, timeout: 5 }).createPayment(DATA);
+    await createPaymentService({ fetch, timeout: 5, retryFor: 0 }).createPayment(DATA);
     expect(signals[0]?.aborted).toBe(true);
   });
 });

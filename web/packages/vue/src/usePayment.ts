@@ -66,7 +66,7 @@ export function usePayment(options: Options) {
     } catch (error) {
       // Sekali's own service throws nothing; a host's may, and the button must come back.
       const message = error instanceof Error ? error.message : String(error);
-      return { success: false, status: 0, type: 'error', data: null, message };
+      return { success: false, status: 0, type: 'error', reason: 'network', data: null, message };
     }
   }
 

@@ -40,7 +40,7 @@ export function exists(
 }
 
 export function failed(message: string, status = 503): PaymentFailed {
-  return { success: false, status, type: 'error', data: null, message };
+  return { success: false, status, type: 'error', reason: 'unavailable', data: null, message };
 }
 
 /** A service that answers when it is told to. */
