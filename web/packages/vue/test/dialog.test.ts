@@ -1,10 +1,6 @@
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { nextTick } from 'vue';
 import { exists, mount } from './support.js';
-
-afterEach(() => {
-  document.body.replaceChildren();
-});
 
 const dialogOf = (modal: ReturnType<typeof mount>) => modal.root() as HTMLDialogElement;
 
@@ -69,6 +65,23 @@ describe('the native dialog', () => {
       expect(dialogOf(modal).open).toBe(true);
     });
     expect(onClose).not.toHaveBeenCalled();
+  });
+});
+
+test('taken off the page while it is open, it closes first, so that the focus goes back', () => {
+  const modal = mount();
+  const close = vi.spyOn(HTMLDialogElement.prototype, 'close');
+  modal.app.unmount();
+  expect(close).toHaveBeenCalledOnce();
+});
+
+describe('light and dark', () => {
+  test.each([
+    [undefined, 'auto'],
+    ['light', 'light'],
+    ['dark', 'dark'],
+  ])('theme %s', (theme, name) => {
+    expect([...mount({ theme }).root().classList]).toContain(name);
   });
 });
 
