@@ -1,5 +1,5 @@
 export { default as PaymentModal } from './PaymentModal.vue';
-export type { PaymentModalEmits, PaymentModalProps, PaymentModalSlots } from './PaymentModal.vue';
+export type { Level, PaymentModalEmits, PaymentModalProps, PaymentModalSlots } from './modal.js';
 export { MESSAGES, UNREVIEWED } from './messages.js';
 export type { Locale, Messages } from './messages.js';
 export { decimalsOf, formatAmount } from './money.js';

@@ -47,14 +47,14 @@ export function useDialog({ root, title, open, busy, state, closed }: Options) {
 
   /** A button that is disabled, or goes, takes the focus with it to nowhere. */
   async function keepFocus(): Promise<void> {
-    const within = root.value?.contains(document.activeElement) === true;
+    const element = root.value;
+    if (!element?.contains(document.activeElement)) return;
     await nextTick();
-    if (!within || !root.value) return;
     const active = document.activeElement;
     const waits = parked && active === title.value;
-    const lost = !active || !root.value.contains(active) || active.matches(':disabled');
+    const lost = !active || !element.contains(active) || active.matches(':disabled');
     if (!lost && !waits) return;
-    const button = root.value.querySelector<HTMLElement>('[data-focus]:enabled');
+    const button = element.querySelector<HTMLElement>('[data-focus]:enabled');
     parked = !button;
     (button ?? title.value)?.focus({ preventScroll: true });
   }
