@@ -1,7 +1,5 @@
 import type { Reply } from './send.js';
 import type {
-  CreatedData,
-  ExistingData,
   FailureReason,
   PaymentFailed,
   PaymentLookup,
@@ -12,7 +10,10 @@ import type {
 import { wordsFor } from './words.js';
 
 /** Refusals that pass by themselves, or that speak of the caller and not of the payment. */
-const PASSING = new Set([401, 407, 408, 409, 425, 429]);
+const PASSING = [401, 407, 408, 409, 425, 429];
+
+/** What the service calls an answer with a payment in it. */
+const TYPES: Partial<Record<number, string>> = { 201: 'new', 409: 'existing' };
 
 type Fields = Record<string, unknown>;
 
@@ -25,20 +26,17 @@ export function failure(reason: FailureReason, language?: string): PaymentFailed
 export function readPayment(reply: Reply, language?: string): PaymentResult {
   const body = readObject(reply.text);
   const data = body?.['data'];
-  if (!body || !isObject(data) || typeof data['payment_id'] !== 'number') {
+  const type = TYPES[reply.status];
+  if (!type || !isObject(data) || typeof data['payment_id'] !== 'number') {
     return readProblem(reply, body, language);
   }
-  const message = textOf(body['message']) ?? '';
-  const identified = { ...data, paymentId: data['payment_id'] };
-  if (reply.status === 201) {
-    const created = { ...identified, type: 'new' } as unknown as CreatedData;
-    return { success: true, status: 201, type: 'new', data: created, message };
-  }
-  if (reply.status === 409) {
-    const existing = { ...identified, type: 'existing' } as unknown as ExistingData;
-    return { success: true, status: 409, type: 'existing', data: existing, message };
-  }
-  return readProblem(reply, body, language);
+  return {
+    success: true,
+    status: reply.status,
+    type,
+    data: { ...data, type, paymentId: data['payment_id'] },
+    message: textOf(body?.['message']) ?? '',
+  } as unknown as PaymentResult;
 }
 
 /** Reads one answer of `GET /api/v1/payments`. */
@@ -54,12 +52,9 @@ export function readLatest(reply: Reply, language?: string): PaymentLookup {
 function readProblem(reply: Reply, body: Fields | undefined, language?: string): PaymentFailed {
   const { status } = reply;
   const reason = reply.reason ?? reasonOf(status, body !== undefined);
-  const message =
-    textOf(body?.['message']) ??
-    textOf(body?.['detail']) ??
-    textOf(body?.['title']) ??
-    wordsFor(reason, status, language);
-  const result = failed(reason, status, message);
+  const { message, detail, title } = body ?? {};
+  const said = [message, detail, title].map(textOf).find((text) => text);
+  const result = failed(reason, status, said ?? wordsFor(reason, status, language));
   if (isObject(body?.['errors'])) result.errors = body['errors'] as NonNullable<Problem['errors']>;
   const requestId = textOf(body?.['request_id']);
   if (requestId !== undefined) result.requestId = requestId;
@@ -68,7 +63,7 @@ function readProblem(reply: Reply, body: Fields | undefined, language?: string):
 
 /** A page of a proxy or of a hotel's network is no word of the service's. */
 function reasonOf(status: number, fromService: boolean): FailureReason {
-  const refused = fromService && status >= 400 && status < 500 && !PASSING.has(status);
+  const refused = fromService && status >= 400 && status < 500 && !PASSING.includes(status);
   return refused ? 'refused' : 'unavailable';
 }
 

@@ -6,7 +6,7 @@ const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 8_000;
 
 /** Statuses after which the same request is worth sending again; 0 is no answer at all. */
-const PASSING = new Set([0, 408, 425, 502, 503, 504]);
+const PASSING = [0, 408, 425, 502, 503, 504];
 
 /** What is sent; every repetition sends these bytes. */
 export interface Outgoing {
@@ -30,7 +30,9 @@ export interface Reply {
   reason?: FailureReason;
 }
 
-const ABORTED: Reply = { status: 0, text: '', reason: 'aborted' };
+function nothing(reason: FailureReason): Reply {
+  return { status: 0, text: '', reason };
+}
 
 /** Sends a request until there is an answer worth returning, or the time for it is over. */
 export async function send(settings: PaymentServiceOptions, outgoing: Outgoing): Promise<Reply> {
@@ -40,7 +42,7 @@ export async function send(settings: PaymentServiceOptions, outgoing: Outgoing):
     const pause = pauseAfter(reply, attempt);
     if (pause === undefined || performance.now() + pause > until) return reply;
     await rest(pause, outgoing.signal);
-    if (outgoing.signal.aborted) return ABORTED;
+    if (outgoing.signal.aborted) return nothing('aborted');
     outgoing.again?.();
   }
 }
@@ -48,7 +50,7 @@ export async function send(settings: PaymentServiceOptions, outgoing: Outgoing):
 /** Milliseconds until the next attempt, at random so that many clients do not come back together. */
 function pauseAfter({ status, reason, retryAfter }: Reply, attempt: number): number | undefined {
   const waitedFor = retryAfter !== undefined && (status === 409 || status === 429);
-  if (reason === 'aborted' || !(PASSING.has(status) || waitedFor)) return undefined;
+  if (reason === 'aborted' || !(PASSING.includes(status) || waitedFor)) return undefined;
   const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** attempt);
   return Math.max(pause * (0.5 + Math.random() / 2), (retryAfter ?? 0) * 1_000);
 }
@@ -69,28 +71,24 @@ function rest(milliseconds: number, signal: AbortSignal): Promise<void> {
 async function sendOnce(settings: PaymentServiceOptions, outgoing: Outgoing): Promise<Reply> {
   const { signal } = outgoing;
   const token = await settings.getToken?.();
-  if (signal.aborted) return ABORTED;
-  const stop = new AbortController();
-  let reason: FailureReason = 'network';
-  const stopFor = (why: FailureReason) => () => {
-    reason = why;
-    stop.abort();
-  };
-  const onAbort = stopFor('aborted');
-  // Not every fetch obeys its signal.
-  const stopped = new Promise<never>((_, reject) => {
-    stop.signal.addEventListener('abort', reject);
+  if (signal.aborted) return nothing('aborted');
+  // Not every fetch obeys its signal, so nothing waits for it to.
+  return new Promise((resolve) => {
+    const stop = new AbortController();
+    const end = (reply: Reply) => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
+      resolve(reply);
+      stop.abort();
+    };
+    const endWith = (reason: FailureReason) => () => {
+      end(nothing(reason));
+    };
+    const onAbort = endWith('aborted');
+    const timer = setTimeout(endWith('timeout'), settings.timeout ?? TIMEOUT_MS);
+    signal.addEventListener('abort', onAbort);
+    exchange(settings, outgoing, token, stop.signal).then(end, endWith('network'));
   });
-  const timer = setTimeout(stopFor('timeout'), settings.timeout ?? TIMEOUT_MS);
-  signal.addEventListener('abort', onAbort);
-  try {
-    return await Promise.race([stopped, exchange(settings, outgoing, token, stop.signal)]);
-  } catch {
-    return { status: 0, text: '', reason };
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', onAbort);
-  }
 }
 
 async function exchange(
@@ -99,8 +97,7 @@ async function exchange(
   token: string | null | undefined,
   signal: AbortSignal,
 ): Promise<Reply> {
-  const fetch = settings.fetch ?? globalThis.fetch.bind(globalThis);
-  const response = await fetch(withoutSlash(settings.baseUrl ?? '') + path, {
+  const response = await (settings.fetch ?? fetch)(withoutSlash(settings.baseUrl ?? '') + path, {
     method,
     headers: {
       Accept: 'application/json',

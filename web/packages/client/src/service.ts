@@ -1,5 +1,5 @@
 import { failure, readLatest, readPayment } from './answer.js';
-import { KeyBook, nameOf } from './keys.js';
+import { createKeyBook, nameOf } from './keys.js';
 import { send, withoutSlash } from './send.js';
 import type {
   KeyStorage,
@@ -25,7 +25,7 @@ interface Call {
 /** A `paymentService` of one's own; the default export is one of these with nothing configured. */
 export function createPaymentService(options: PaymentServiceOptions = {}): PaymentService {
   const settings: PaymentServiceOptions = { ...options };
-  const keys = new KeyBook({
+  const keys = createKeyBook({
     storage: () => (settings.storage === undefined ? browserStorage() : settings.storage),
     now: () => settings.now?.() ?? Date.now(),
     uuid: () => settings.uuid?.() ?? uuidV4(globalThis.crypto),
@@ -96,18 +96,14 @@ export function createPaymentService(options: PaymentServiceOptions = {}): Payme
     const call = calls.get(name) ?? begin(name, request);
     call.waiting += 1;
     if (!signal) return call.result;
-    return new Promise((resolve) => {
-      const leave = () => {
+    const left = new Promise<PaymentResult>((resolve) => {
+      signal.addEventListener('abort', () => {
         // Others may still wait for the same answer.
         if (--call.waiting === 0) call.abort();
         resolve(aborted());
-      };
-      signal.addEventListener('abort', leave, { once: true });
-      void call.result.then((result) => {
-        signal.removeEventListener('abort', leave);
-        resolve(result);
       });
     });
+    return Promise.race([left, call.result]);
   }
 
   async function findPayment(query: PaymentQuery): Promise<PaymentLookup> {
@@ -155,16 +151,11 @@ function processUrl(baseUrl: string, data: { payment_id: number; checkout_url?: 
 }
 
 function isThisOrigin(baseUrl: string): boolean {
-  if (baseUrl === '') return true;
   const here = (globalThis as { location?: Location }).location?.origin;
-  return here !== undefined && withoutSlash(baseUrl) === here;
+  return baseUrl === '' || withoutSlash(baseUrl) === here;
 }
 
-/** Asking for `localStorage` throws where the browser forbids it, and it is absent outside browsers. */
-function browserStorage(): KeyStorage | null {
-  try {
-    return (globalThis as { localStorage?: Storage }).localStorage ?? null;
-  } catch {
-    return null;
-  }
+/** Asking for it throws where the browser forbids it, and it is absent outside browsers. */
+function browserStorage(): KeyStorage | undefined {
+  return (globalThis as { localStorage?: Storage }).localStorage;
 }

@@ -83,7 +83,7 @@ describe('the UUID', () => {
         },
       });
     expect(filled(0xff)).toBe('ffffffff-ffff-4fff-bfff-ffffffffffff');
-    expect(filled(0x01)).toBe('01010101-0101-4101-8101-010101010101');
+    expect(filled(0x01)).toBe('11111111-1111-4111-9111-111111111111');
   });
 });
 
