@@ -127,10 +127,10 @@ describe('a fresh Vite project outside the repository', () => {
 
   beforeAll(async () => {
     await freshProject(packed, FILES);
+    await run(packed.folder, 'npx', '--no-install', 'vite', 'build', '--logLevel', 'warn');
   }, 300_000);
 
-  test('installs the packages, builds, and pays', async () => {
-    await run(packed.folder, 'npx', '--no-install', 'vite', 'build', '--logLevel', 'warn');
+  test('that has installed the packages and built them in pays', async () => {
     const demo = await Demo.open(stack);
     const { page } = demo;
     const ledger = await Ledger.of(demo);
