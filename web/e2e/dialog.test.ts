@@ -15,6 +15,9 @@ beforeAll(async () => {
   bundle = await bundleHost('dialog.js');
 });
 
+/** The page does not move on to Stripe after 2 s, so that it can be looked at for longer. */
+const STAY = '?stay=1';
+
 /** A host's page whose button opens the modal as a dialog. */
 async function openDialog(
   options?: BrowserContextOptions,
@@ -71,7 +74,7 @@ test('the focus stays within: nothing of the page behind can be reached', async 
 });
 
 test('the focus is not lost with the button that is disabled, and comes back to it', async () => {
-  const { demo, page, dialog } = await openDialog();
+  const { demo, page, dialog } = await openDialog({}, STAY);
   await page.route('**/api/v1/payments', (route) =>
     route.fulfill({ status: 422, json: { message: 'Periksa data' } }),
   );
@@ -87,7 +90,7 @@ test('the focus is not lost with the button that is disabled, and comes back to 
 });
 
 test('the region that speaks is there before its text, and is the same afterwards', async () => {
-  const { demo, dialog } = await openDialog();
+  const { demo, dialog } = await openDialog({}, STAY);
   const region = dialog.getByRole('status');
   expect(await region.textContent()).toBe('');
   const before = await region.elementHandle();
@@ -107,14 +110,15 @@ test.each([
 });
 
 describe.each(['light', 'dark'] as const)('%s', (colorScheme) => {
-  const problem = { status: 503, json: { message: 'Layanan sedang sibuk' } };
+  const problem = { status: 500, json: { message: 'Layanan sedang sibuk' } };
 
   test('axe finds nothing in any state', async () => {
     const viewport = { width: 360, height: 740 };
-    const { demo, page } = await openDialog({ colorScheme, viewport, reducedMotion: 'reduce' });
+    const options: BrowserContextOptions = { colorScheme, viewport, reducedMotion: 'reduce' };
+    const { demo, page } = await openDialog(options, STAY);
     await expectNoViolation(page, 'at rest');
     await page.screenshot({ path: picture(`dialog-${colorScheme}`) });
-    await page.route('**/api/v1/payments', (route) => route.fulfill({ ...problem, status: 500 }), {
+    await page.route('**/api/v1/payments', (route) => route.fulfill(problem), {
       times: 1,
     });
     await demo.payButton().click();

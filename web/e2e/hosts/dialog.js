@@ -9,8 +9,9 @@ paymentService.configure({ getToken: () => token });
 const open = ref(false);
 /** A host that takes the modal off the page instead of closing it. */
 const there = ref(true);
-/** Props of the test's own, from the address. */
-const more = Object.fromEntries(new URLSearchParams(location.search));
+/** Props of the test's own, from the address; with `stay` the page does not move on. */
+const { stay, ...more } = Object.fromEntries(new URLSearchParams(location.search));
+if (stay) more.navigate = () => undefined;
 
 window.host = {
   remove: () => (there.value = false),
