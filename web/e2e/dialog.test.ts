@@ -96,7 +96,7 @@ test('the region that speaks is there before its text, and is the same afterward
   const before = await region.elementHandle();
   await demo.payButton().click();
   await demo.message('success');
-  expect(await before?.textContent()).toContain('berhasil dibuat');
+  expect(await before.textContent()).toContain('berhasil dibuat');
 });
 
 test.each([

@@ -173,7 +173,7 @@ test('back from the hosted page, and the service does not answer: no pay button,
   const { page } = demo;
   // In the page itself: requests that Playwright intercepts keep a page out of the back/forward cache.
   await page.evaluate(() => {
-    const { fetch } = window;
+    const fetch = window.fetch.bind(window);
     window.fetch = (input, init) => {
       const down = document.body.dataset['down'] !== 'no' && /payments\?/.test(input as string);
       return down ? Promise.resolve(new Response('', { status: 500 })) : fetch(input, init);
