@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import { nextTick } from 'vue';
-import { exists, mount } from './support.js';
+import { created, exists, mount } from './support.js';
 
 const dialogOf = (modal: ReturnType<typeof mount>) => modal.root() as HTMLDialogElement;
 
@@ -54,6 +54,16 @@ describe('the native dialog', () => {
     await modal.service.answer(exists('pending'));
     expect((modal.must('[aria-label=Tutup]') as HTMLButtonElement).disabled).toBe(false);
     expect(onClose).not.toHaveBeenCalled();
+  });
+
+  test('nor one that was made, until the page has moved on', async () => {
+    const modal = mount();
+    await modal.press();
+    await modal.service.answer(created());
+    const cancel = new Event('cancel', { cancelable: true });
+    modal.root().dispatchEvent(cancel);
+    expect(cancel.defaultPrevented).toBe(true);
+    expect(modal.root().getAttribute('closedby')).toBe('none');
   });
 
   test('closed by force while it works, it comes back', async () => {
