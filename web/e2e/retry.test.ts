@@ -42,21 +42,35 @@ async function continueAndPay(demo: Demo): Promise<void> {
   await ledger.onlyPayment();
 }
 
-test('the first answer is lost; pressed again: the same key, 409, one payment, and the way to pay', async () => {
+test('the first answer is lost: it is asked again with the same key, 409, one payment, and the way to pay', async () => {
   const demo = await Demo.open(stack);
   await afterTheServer(demo, (route) => route.abort('connectionreset'));
   await demo.payButton().click();
-  expect(await demo.message('error')).toMatch(/^❌ Error: /);
-  await pressAndBeWarned(demo);
+  const { payment } = await (await Ledger.of(demo)).onlyPaymentSoon();
+  expect(await demo.message('warning')).toBe(
+    `⚠️ Pembayaran sudah diproses sebelumnya (ID: ${payment.id})`,
+  );
   expect(demo.letters()).toBe('AA');
   await continueAndPay(demo);
 });
 
-test('the request never arrives; pressed again: the same key, 201', async () => {
+test('the request never arrives: it is sent again with the same key, 201', async () => {
   const demo = await Demo.open(stack);
-  await demo.page.route(PAYMENTS, (route) => route.abort('internetdisconnected'), { times: 1 });
+  await demo.page.route(PAYMENTS, (route) => route.abort('internetdisconnected'), { times: 2 });
   await demo.payButton().click();
-  await demo.message('error');
+  await demo.message('success');
+  expect(demo.letters()).toBe('AAA');
+  const [first, ...others] = demo.presses;
+  for (const other of others) expect(other).toEqual(first);
+  await (await Ledger.of(demo)).onlyPayment();
+});
+
+test('an answer that says nothing of the payment, pressed again: the same key, 201', async () => {
+  const demo = await Demo.open(stack);
+  const page = { status: 500, contentType: 'text/html', body: '<h1>Oops</h1>' };
+  await demo.page.route(PAYMENTS, (route) => route.fulfill(page), { times: 1 });
+  await demo.payButton().click();
+  expect(await demo.message('error')).toMatch(/^❌ Error: /);
   await demo.payButton().click();
   await demo.message('success');
   expect(demo.letters()).toBe('AA');
@@ -119,6 +133,24 @@ test('another tab joins with the same key', async () => {
   await (await Ledger.of(demo)).onlyPayment();
 });
 
+test('two tabs pressed at the same moment: one key, one payment, and both know it', async () => {
+  const demo = await Demo.open(stack);
+  const consultation = await demo.consultation();
+  const tab = await demo.page.context().newPage();
+  await tab.addInitScript((text) => {
+    sessionStorage.setItem('sekali:demo', text);
+  }, JSON.stringify(consultation));
+  await tab.goto(demo.origin);
+  const pages = [demo.page, tab];
+  const presses = pages.map((page) => page.waitForRequest(isPress));
+  await Promise.all(pages.map((page) => page.getByRole('button', { name: '💳 BAYAR' }).click()));
+  const keys = (await Promise.all(presses)).map((press) => press.headers()['x-idempotency-key']);
+  expect(new Set(keys).size).toBe(1);
+  const alerts = pages.map((page) => page.locator('.alert.success, .alert.warning').waitFor());
+  await Promise.all(alerts);
+  await (await Ledger.of(demo)).onlyPayment();
+});
+
 test('back from the hosted page, out of the back/forward cache, the button is alive and leads on', async () => {
   const demo = await Demo.open(stack);
   const { page } = demo;
@@ -134,6 +166,48 @@ test('back from the hosted page, out of the back/forward cache, the button is al
   await pressAndBeWarned(demo);
   expect(demo.letters()).toBe('AA');
   await continueAndPay(demo);
+});
+
+test('back from the hosted page, and the service does not answer: no pay button, until it has', async () => {
+  const demo = await Demo.open(stack);
+  const { page } = demo;
+  // In the page itself: requests that Playwright intercepts keep a page out of the back/forward cache.
+  await page.evaluate(() => {
+    const fetch = window.fetch.bind(window);
+    window.fetch = (input, init) => {
+      const down = document.body.dataset['down'] !== 'no' && /payments\?/.test(input as string);
+      return down ? Promise.resolve(new Response('', { status: 500 })) : fetch(input, init);
+    };
+  });
+  await demo.payButton().click();
+  await arriveAtHostedPage(page);
+  await page.goBack({ waitUntil: 'commit' });
+  await page.getByRole('button', { name: 'Periksa lagi' }).waitFor();
+  expect(await demo.payButton().count()).toBe(0);
+  await page.evaluate(() => {
+    document.body.dataset['down'] = 'no';
+  });
+  await page.getByRole('button', { name: 'Periksa lagi' }).click();
+  await pressAndBeWarned(demo);
+  expect(demo.letters()).toBe('AA');
+});
+
+test('paid in another tab meanwhile: back from the hosted page it says so, and offers no way to pay', async () => {
+  const demo = await Demo.open(stack);
+  const { page } = demo;
+  const ledger = await Ledger.of(demo);
+  await demo.payButton().click();
+  const { payment } = await ledger.onlyPaymentSoon();
+  const session = await arriveAtHostedPage(page);
+  const tab = await page.context().newPage();
+  await tab.goto(session);
+  await payWithCard(tab, GOOD);
+  await ledger.settlesAs(payment.id, 'completed');
+  await page.goBack({ waitUntil: 'commit' });
+  expect(await demo.message('success')).toBe(
+    '✅ Anda sudah membayar. Kami tidak akan menagih lagi.',
+  );
+  expect(await page.locator('.payment-modal button').count()).toBe(0);
 });
 
 test('paid already: the 409 offers no way to pay again', async () => {

@@ -30,19 +30,22 @@ export async function bundleHost(entry: string): Promise<Bundle> {
   return { script, styles: styles.join('') };
 }
 
-/** Opens the host's page on the service's own origin, for the consultation of the demo page. */
-export async function openHost({ page, origin }: Demo, bundle: Bundle): Promise<void> {
+/** Opens the host's page on the service's own origin, for the consultation of the demo page; `query` is for the host. */
+export async function openHost({ page, origin }: Demo, bundle: Bundle, query = ''): Promise<void> {
   const files: Record<string, { contentType: string; body: string }> = {
     '/host': {
       contentType: 'text/html',
-      body: `<!doctype html><meta charset="utf-8"><link rel="stylesheet" href="/host.css">
-        <div id="app"></div><script type="module" src="/host.js"></script>`,
+      body: `<!doctype html><html lang="id"><meta charset="utf-8"><title>Host</title>
+        <meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">
+        <link rel="stylesheet" href="/host.css">
+        <div id="app"></div><script type="module" src="/host.js"></script></html>`,
     },
     '/host.css': { contentType: 'text/css', body: bundle.styles },
     '/host.js': { contentType: 'text/javascript', body: bundle.script },
   };
   for (const [path, file] of Object.entries(files)) {
-    await page.route(origin + path, (route) => route.fulfill(file));
+    const search = path === '/host' ? query : '';
+    await page.route(origin + path + search, (route) => route.fulfill(file));
   }
-  await page.goto(`${origin}/host`);
+  await page.goto(`${origin}/host${query}`);
 }

@@ -16,6 +16,9 @@ pub enum InvoiceStatus {
 }
 
 impl InvoiceStatus {
+    /// Every status.
+    pub const ALL: [Self; 4] = [Self::Pending, Self::Paid, Self::Void, Self::Refunded];
+
     /// As it stands in the database and in answers.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -28,7 +31,7 @@ impl InvoiceStatus {
 
     /// Reads [`Self::as_str`]'s word.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Pending, Self::Paid, Self::Void, Self::Refunded].into_iter().find(|s| s.as_str() == word)
+        Self::ALL.into_iter().find(|status| status.as_str() == word)
     }
 
     /// The invoice's status that belongs to a payment's.

@@ -1,5 +1,6 @@
 //! What answers show of a payment: names and forms are the contract's (part 3).
 
+use super::openapi::values::{ExistingWord, InvoiceStatusWord, NewWord, StatusWord};
 use crate::capability::Capabilities;
 use sekali_core::domain::{
     DisputeState, Invoice, InvoiceStatus, Money, Payment, PaymentId, Receipt, Refund, Status,
@@ -25,8 +26,8 @@ pub(super) struct PaymentView {
     /// How.
     #[schema(example = "stripe")]
     payment_method: &'static str,
-    /// `pending`, `processing`, `completed`, `failed`, `cancelled`, `expired` or `refunded`.
-    #[schema(example = "pending")]
+    /// Where it stands.
+    #[schema(value_type = StatusWord, example = "pending")]
     status: &'static str,
     /// ISO 4217.
     #[schema(example = "PHP")]
@@ -137,8 +138,8 @@ pub(super) struct InvoiceView {
     /// The payment's amount.
     #[schema(example = "5000.00")]
     amount: String,
-    /// `pending`, `paid`, `void` or `refunded`.
-    #[schema(example = "pending")]
+    /// Follows the payment's.
+    #[schema(value_type = InvoiceStatusWord, example = "pending")]
     status: &'static str,
     /// RFC 3339, UTC, whole seconds.
     #[schema(example = "2024-01-15T10:30:00Z")]
@@ -190,8 +191,7 @@ pub(super) struct CreatedView {
 
 #[derive(Serialize, ToSchema)]
 struct CreatedData {
-    /// Always `new`.
-    #[schema(example = "new")]
+    #[schema(value_type = NewWord)]
     r#type: &'static str,
     #[schema(example = 100)]
     payment_id: i64,
@@ -233,13 +233,12 @@ pub(super) struct DuplicateView {
 
 #[derive(Serialize, ToSchema)]
 struct DuplicateData {
-    /// Always `existing`.
-    #[schema(example = "existing")]
+    #[schema(value_type = ExistingWord)]
     r#type: &'static str,
     #[schema(example = 100)]
     payment_id: i64,
     /// The payment's current status.
-    #[schema(example = "pending")]
+    #[schema(value_type = StatusWord, example = "pending")]
     status: &'static str,
     #[schema(example = "Pembayaran sudah dibuat sebelumnya")]
     message: &'static str,

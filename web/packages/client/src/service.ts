@@ -1,7 +1,10 @@
-import { failure, NO_ANSWER, readAnswer } from './answer.js';
-import { KeyBook, nameOf } from './keys.js';
+import { failure, readLatest, readPayment } from './answer.js';
+import { createKeyBook, nameOf } from './keys.js';
+import { send, withoutSlash } from './send.js';
 import type {
   KeyStorage,
+  PaymentLookup,
+  PaymentQuery,
   PaymentRequest,
   PaymentResult,
   PaymentService,
@@ -10,27 +13,45 @@ import type {
 } from './types.js';
 import { uuidV4 } from './uuid.js';
 
-const TIMEOUT_MS = 30_000;
+const PATH = '/api/v1/payments';
+
+/** One request, and how many callers wait for its answer. */
+interface Call {
+  result: Promise<PaymentResult>;
+  waiting: number;
+  abort: () => void;
+}
 
 /** A `paymentService` of one's own; the default export is one of these with nothing configured. */
 export function createPaymentService(options: PaymentServiceOptions = {}): PaymentService {
   const settings: PaymentServiceOptions = { ...options };
-  const keys = new KeyBook({
+  const keys = createKeyBook({
     storage: () => (settings.storage === undefined ? browserStorage() : settings.storage),
     now: () => settings.now?.() ?? Date.now(),
     uuid: () => settings.uuid?.() ?? uuidV4(globalThis.crypto),
   });
-  const inFlight = new Map<string, Promise<PaymentResult>>();
+  const calls = new Map<string, Call>();
+  const languageOf = (request?: Pick<PaymentRequest, 'language'>) =>
+    request?.language ?? settings.language;
 
-  async function pay(name: string, request: PaymentRequest): Promise<PaymentResult> {
-    const token = await settings.getToken?.();
-    const { key, attempt } = keys.take(name, request.newKey === true);
+  async function pay(name: string, request: PaymentRequest, signal: AbortSignal) {
+    const { key, attempt } = await keys.take(name, request);
     if (attempt > 1) notify({ key, attempt });
-    const { status, text } = await send(settings, request, key, token);
-    const { result, outcome } = readAnswer(status, text);
-    if (outcome === 'answered') keys.answered(name, key);
-    if (outcome === 'refused') keys.forget(name, key);
-    return result;
+    const reply = await send(settings, {
+      method: 'POST',
+      path: PATH,
+      headers: { 'Content-Type': 'application/json', 'X-Idempotency-Key': key },
+      body: bodyOf(request, key),
+      language: languageOf(request),
+      signal,
+      again: () => {
+        notify({ key, attempt: keys.again(name, key) });
+      },
+    });
+    const result = readPayment(reply, languageOf(request));
+    if (result.success) keys.answered(name, key);
+    else if (result.reason === 'refused') keys.forget(name, key);
+    return { ...result, key };
   }
 
   function notify(notice: RetryNotice): void {
@@ -41,25 +62,65 @@ export function createPaymentService(options: PaymentServiceOptions = {}): Payme
     }
   }
 
+  function begin(name: string, request: PaymentRequest): Call {
+    const stop = new AbortController();
+    const end = () => {
+      if (calls.get(name) === call) calls.delete(name);
+    };
+    const call: Call = {
+      waiting: 0,
+      abort: () => {
+        end();
+        stop.abort();
+      },
+      // No token to be had, for one: the key stays open, and the next press sends it again.
+      result: pay(name, request, stop.signal)
+        .catch(() => failure('network', languageOf(request)))
+        .finally(end),
+    };
+    calls.set(name, call);
+    return call;
+  }
+
   function createPayment(request: PaymentRequest): Promise<PaymentResult> {
     let name: string;
     try {
       name = nameOf(request);
+      bodyOf(request, '');
     } catch {
-      return Promise.resolve(failure(0, 'Data pembayaran tidak dapat dibaca.'));
+      return Promise.resolve(failure('invalid', languageOf()));
     }
-    const running = inFlight.get(name);
-    if (running) return running;
-    const attempt = pay(name, request)
-      // No answer at all: the key stays open, and the next press sends it again.
-      .catch(() => failure(0, NO_ANSWER))
-      .finally(() => inFlight.delete(name));
-    inFlight.set(name, attempt);
-    return attempt;
+    const { signal } = request;
+    const aborted = () => failure('aborted', languageOf(request));
+    if (signal?.aborted) return Promise.resolve(aborted());
+    const call = calls.get(name) ?? begin(name, request);
+    call.waiting += 1;
+    if (!signal) return call.result;
+    const left = new Promise<PaymentResult>((resolve) => {
+      signal.addEventListener('abort', () => {
+        // Others may still wait for the same answer.
+        if (--call.waiting === 0) call.abort();
+        resolve(aborted());
+      });
+    });
+    return Promise.race([left, call.result]);
+  }
+
+  async function findPayment(query: PaymentQuery): Promise<PaymentLookup> {
+    const language = languageOf(query);
+    const path = `${PATH}?consultation_id=${query.consultationId}&limit=1`;
+    const signal = query.signal ?? new AbortController().signal;
+    try {
+      const reply = await send(settings, { method: 'GET', path, language, signal });
+      return readLatest(reply, language);
+    } catch {
+      return failure('network', language);
+    }
   }
 
   return {
     createPayment,
+    findPayment,
     forget(request) {
       keys.forget(nameOf(request));
     },
@@ -72,46 +133,14 @@ export function createPaymentService(options: PaymentServiceOptions = {}): Payme
   };
 }
 
-async function send(
-  settings: PaymentServiceOptions,
-  request: PaymentRequest,
-  key: string,
-  token: string | null | undefined,
-): Promise<{ status: number; text: string }> {
-  const fetch = settings.fetch ?? globalThis.fetch.bind(globalThis);
-  const abort = new AbortController();
-  const exchange = async () => {
-    const response = await fetch(`${withoutSlash(settings.baseUrl ?? '')}/api/v1/payments`, {
-      method: 'POST',
-      headers: {
-        Accept: 'application/json',
-        'Accept-Language': settings.language ?? 'id',
-        'Content-Type': 'application/json',
-        'X-Idempotency-Key': key,
-        ...(token ? { Authorization: `Bearer ${token}` } : {}),
-      },
-      body: JSON.stringify({
-        consultation_id: request.consultationId,
-        amount: request.amount,
-        payment_method: request.paymentMethod,
-        idempotency_key: key,
-      }),
-      signal: abort.signal,
-    });
-    return { status: response.status, text: await response.text() };
-  };
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const tooLate = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      abort.abort();
-      reject(new Error('timed out'));
-    }, settings.timeout ?? TIMEOUT_MS);
+/** Throws on what JSON cannot say. */
+function bodyOf(request: PaymentRequest, key: string): string {
+  return JSON.stringify({
+    consultation_id: request.consultationId,
+    amount: request.amount,
+    payment_method: request.paymentMethod,
+    idempotency_key: key,
   });
-  try {
-    return await Promise.race([exchange(), tooLate]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** The process page on this origin knows the payer by a cookie; from another origin the signed address is the way. */
@@ -122,20 +151,11 @@ function processUrl(baseUrl: string, data: { payment_id: number; checkout_url?: 
 }
 
 function isThisOrigin(baseUrl: string): boolean {
-  if (baseUrl === '') return true;
   const here = (globalThis as { location?: Location }).location?.origin;
-  return here !== undefined && withoutSlash(baseUrl) === here;
+  return baseUrl === '' || withoutSlash(baseUrl) === here;
 }
 
-function withoutSlash(url: string): string {
-  return url.replace(/\/+$/, '');
-}
-
-/** Asking for `localStorage` throws where the browser forbids it, and it is absent outside browsers. */
-function browserStorage(): KeyStorage | null {
-  try {
-    return (globalThis as { localStorage?: Storage }).localStorage ?? null;
-  } catch {
-    return null;
-  }
+/** Asking for it throws where the browser forbids it, and it is absent outside browsers. */
+function browserStorage(): KeyStorage | undefined {
+  return (globalThis as { localStorage?: Storage }).localStorage;
 }

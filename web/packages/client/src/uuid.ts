@@ -3,11 +3,11 @@
  * machine; `getRandomValues` is there too.
  */
 export function uuidV4(source: Pick<Crypto, 'getRandomValues'> & Partial<Crypto>): string {
-  if (typeof source.randomUUID === 'function') return source.randomUUID();
-  const bytes = source.getRandomValues(new Uint8Array(16));
-  // RFC 9562, 5.4: version 4 in the upper half of byte 6, variant 10 in the upper bits of byte 8.
-  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
-  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+  if (source.randomUUID) return source.randomUUID();
+  const random = [...source.getRandomValues(new Uint8Array(31))];
+  // RFC 9562, 5.4: a 4 for the version, and of the 8 the two upper bits for the variant.
+  return '00000000-0000-4000-8000-000000000000'.replace(/[08]/g, (digit) => {
+    const bits = (random.pop() ?? 0) & 15;
+    return (digit === '8' ? 8 | (bits & 3) : bits).toString(16);
+  });
 }

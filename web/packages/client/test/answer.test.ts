@@ -17,6 +17,7 @@ describe('success', () => {
       type: 'new',
       data: { ...CREATED.data, paymentId: 100 },
       message: 'Pembayaran berhasil dibuat',
+      key: expect.stringMatching(/^payment-1705321200000-/) as string,
     });
   });
 
@@ -28,24 +29,35 @@ describe('success', () => {
       type: 'existing',
       data: { ...data, paymentId: 100 },
       message: 'Duplicate payment request detected',
+      key: expect.stringMatching(/^payment-1705321200000-/) as string,
     });
+  });
+
+  test('what the service says is null is left out, as its types say', async () => {
+    const payment = { ...CREATED.data.payment, dispute: null };
+    const data = { ...CREATED.data, payment, checkout_url: null };
+    const result = await answerTo(json(201, { ...CREATED, data }));
+    expect(result.data).not.toHaveProperty('checkout_url');
+    expect(result.data).not.toHaveProperty('payment.dispute');
   });
 });
 
 describe('everything else resolves with success: false and a message', () => {
-  test.each([400, 401, 403, 404, 413, 415, 422, 429, 500, 503])(
-    '%i: the service’s own message',
-    async (status) => {
-      const problem = { type: 'about:blank', title: 'T', status, detail: 'D', message: 'Pesan' };
-      expect(await answerTo(json(status, problem))).toEqual({
-        success: false,
-        status,
-        type: 'error',
-        data: null,
-        message: 'Pesan',
-      });
-    },
-  );
+  test.each([
+    ...[400, 403, 404, 413, 415, 422].map((status) => [status, 'refused'] as const),
+    ...[401, 409, 429, 500, 503].map((status) => [status, 'unavailable'] as const),
+  ])('%i: the service’s own message, and what it means: %s', async (status, reason) => {
+    const problem = { type: 'about:blank', title: 'T', status, detail: 'D', message: 'Pesan' };
+    expect(await answerTo(json(status, problem))).toEqual({
+      success: false,
+      status,
+      type: 'error',
+      reason,
+      data: null,
+      message: 'Pesan',
+      key: expect.stringMatching(/^payment-/) as string,
+    });
+  });
 
   test('422 carries the fields and the request’s id', async () => {
     const errors = { amount: ['harus lebih dari 0'] };
@@ -73,13 +85,14 @@ describe('everything else resolves with success: false and a message', () => {
     ['an empty answer', new Response('', { status: 500 }), 500],
   ])('%s', async (_what, response, status) => {
     const result = await answerTo(response);
-    expect(result).toMatchObject({ success: false, status, data: null });
+    expect(result).toMatchObject({ success: false, status, data: null, reason: 'unavailable' });
     expect(result.message).toContain(`HTTP ${status}`);
   });
 
   test('no network', async () => {
     const result = await answerTo(new TypeError('Failed to fetch'));
     expect(result).toMatchObject({ success: false, status: 0, type: 'error', data: null });
+    expect(result).toMatchObject({ reason: 'network' });
     expect(result.message).toContain('tidak akan ditagih dua kali');
   });
 
@@ -96,12 +109,31 @@ describe('everything else resolves with success: false and a message', () => {
   });
 });
 
+describe('the client’s own words are in the language of the service’s', () => {
+  const proxy = () => new Response('<html>', { status: 502 });
+
+  test.each([
+    ['id', /^Tidak ada jawaban/, /sedang terganggu \(HTTP 502\)/],
+    ['id-ID', /^Tidak ada jawaban/, /sedang terganggu \(HTTP 502\)/],
+    ['en', /did not answer/, /not available \(HTTP 502\)/],
+    ['fil, en', /did not answer/, /not available \(HTTP 502\)/],
+  ])('%s', async (language, none, unavailable) => {
+    const { service, sent } = setUp([new Error('lost'), proxy(), proxy()], { language });
+    expect((await service.createPayment(DATA)).message).toMatch(none);
+    expect((await service.createPayment(DATA)).message).toMatch(unavailable);
+    expect(sent[0]?.headers.get('Accept-Language')).toBe(language);
+    await service.createPayment({ ...DATA, language: 'fil' });
+    expect(sent[2]?.headers.get('Accept-Language')).toBe('fil');
+  });
+});
+
 describe('never throws', () => {
   test('on data that cannot be sent', async () => {
     const huge = { ...DATA, amount: 5n as unknown as number };
-    expect(await answerTo(json(201, CREATED), huge)).toMatchObject({ success: false });
+    const invalid = { success: false, reason: 'invalid', status: 0 };
+    expect(await answerTo(json(201, CREATED), huge)).toMatchObject(invalid);
     const nothing = null as unknown as PaymentRequest;
-    expect(await answerTo(json(201, CREATED), nothing)).toMatchObject({ success: false });
+    expect(await answerTo(json(201, CREATED), nothing)).toMatchObject(invalid);
   });
 
   test('on a token that cannot be had', async () => {

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import type { KeyStorage, RetryNotice } from '../src/index.js';
 import { CREATED, DATA, EXISTING, json, letters, memoryStorage, setUp } from './support.js';
 
@@ -127,6 +127,36 @@ describe('a spent key', () => {
   });
 });
 
+describe('the key of an earlier result', () => {
+  test('is sent again although its 30 s are over', async () => {
+    const { service, sent, clock } = setUp([created(), existing(), existing()]);
+    const { key } = await service.createPayment(DATA);
+    if (key === undefined) throw new Error('the result has no key');
+    clock.now += 3_600_000;
+    await service.createPayment({ ...DATA, key });
+    await service.createPayment(DATA);
+    expect(letters(sent)).toBe('AAA');
+  });
+
+  test('not before a key whose outcome is unknown, nor a newer one', async () => {
+    const { service, sent, clock } = setUp([created(), lost(), existing(), existing()]);
+    const { key = '' } = await service.createPayment(DATA);
+    clock.now += 60_000;
+    await service.createPayment(DATA);
+    await service.createPayment({ ...DATA, key });
+    await service.createPayment({ ...DATA, key });
+    expect(letters(sent)).toBe('ABBB');
+  });
+
+  test('not where a new one is asked for', async () => {
+    const { service, sent, clock } = setUp([existing('failed'), created()]);
+    const { key = '' } = await service.createPayment(DATA);
+    clock.now += 60_000;
+    await service.createPayment({ ...DATA, key, newKey: true });
+    expect(letters(sent)).toBe('AB');
+  });
+});
+
 describe('at the same moment', () => {
   test('calls for the same data join one request and get its result', async () => {
     let answer: (response: Response) => void = () => undefined;
@@ -236,6 +266,34 @@ describe('what is kept', () => {
     await service.createPayment(DATA);
     expect(letters(sent)).toBe('AA');
     expect(sent[0]?.key).toContain('payment-1705321200000-');
+  });
+});
+
+describe('two tabs at the same moment', () => {
+  /** As a browser's: one at a time, and never at once. */
+  function webLocks() {
+    let last: Promise<unknown> = Promise.resolve();
+    return {
+      request: (_name: string, work: () => unknown) => (last = last.then(work)),
+    };
+  }
+
+  test('take turns, so that the second finds the key of the first', async () => {
+    const locks = webLocks();
+    const request = vi.spyOn(locks, 'request');
+    vi.stubGlobal('navigator', { locks });
+    const tabs = [setUp([created()]), setUp([existing()])];
+    await Promise.all(tabs.map(({ service }) => service.createPayment(DATA)));
+    expect(request).toHaveBeenCalledTimes(2);
+    expect(request.mock.calls[0]?.[0]).toBe('sekali:keys');
+    expect(tabs[0]?.sent[0]?.key).toBe(tabs[1]?.sent[0]?.key);
+  });
+
+  test('pay all the same where the browser forbids to take turns', async () => {
+    const forbidden = { request: () => Promise.reject(new DOMException('no', 'SecurityError')) };
+    vi.stubGlobal('navigator', { locks: forbidden });
+    const { service } = setUp([created()]);
+    expect(await service.createPayment(DATA)).toMatchObject({ status: 201 });
   });
 });
 

@@ -35,6 +35,8 @@ export interface Sent {
   method: string;
   headers: Headers;
   body: Record<string, unknown>;
+  /** The body as it was sent. */
+  text: string;
   key: string;
 }
 
@@ -46,14 +48,21 @@ export function setUp(steps: Step[], options: PaymentServiceOptions = {}) {
   const fetch = vi.fn((url: string, init: RequestInit) => {
     const headers = new Headers(init.headers);
     const key = headers.get('X-Idempotency-Key') ?? '';
-    const body = JSON.parse(init.body as string) as Record<string, unknown>;
-    sent.push({ url, method: init.method ?? '', headers, body, key });
+    const text = (init.body as string | undefined) ?? '{}';
+    const body = JSON.parse(text) as Record<string, unknown>;
+    sent.push({ url, method: init.method ?? '', headers, text, body, key });
     const step = steps[sent.length - 1];
     if (step === undefined) throw new Error('one request too many');
     return step instanceof Error ? Promise.reject(step) : Promise.resolve(step);
   }) as unknown as typeof globalThis.fetch;
   const clock = { now: 1_705_321_200_000 };
-  const service = createPaymentService({ fetch, now: () => clock.now, ...options });
+  const service = createPaymentService({
+    fetch,
+    now: () => clock.now,
+    // Each step answers one call, unless a test is about what is sent again by itself.
+    retryFor: 0,
+    ...options,
+  });
   return { service, sent, clock, fetch };
 }
 

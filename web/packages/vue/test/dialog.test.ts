@@ -1,10 +1,6 @@
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { nextTick } from 'vue';
-import { exists, mount } from './support.js';
-
-afterEach(() => {
-  document.body.replaceChildren();
-});
+import { created, exists, mount } from './support.js';
 
 const dialogOf = (modal: ReturnType<typeof mount>) => modal.root() as HTMLDialogElement;
 
@@ -60,6 +56,16 @@ describe('the native dialog', () => {
     expect(onClose).not.toHaveBeenCalled();
   });
 
+  test('nor one that was made, until the page has moved on', async () => {
+    const modal = mount();
+    await modal.press();
+    await modal.service.answer(created());
+    const cancel = new Event('cancel', { cancelable: true });
+    modal.root().dispatchEvent(cancel);
+    expect(cancel.defaultPrevented).toBe(true);
+    expect(modal.root().getAttribute('closedby')).toBe('none');
+  });
+
   test('closed by force while it works, it comes back', async () => {
     const onClose = vi.fn();
     const modal = mount({ onClose });
@@ -69,6 +75,23 @@ describe('the native dialog', () => {
       expect(dialogOf(modal).open).toBe(true);
     });
     expect(onClose).not.toHaveBeenCalled();
+  });
+});
+
+test('taken off the page while it is open, it closes first, so that the focus goes back', () => {
+  const modal = mount();
+  const close = vi.spyOn(HTMLDialogElement.prototype, 'close');
+  modal.app.unmount();
+  expect(close).toHaveBeenCalledOnce();
+});
+
+describe('light and dark', () => {
+  test.each([
+    [undefined, 'auto'],
+    ['light', 'light'],
+    ['dark', 'dark'],
+  ])('theme %s', (theme, name) => {
+    expect([...mount({ theme }).root().classList]).toContain(name);
   });
 });
 

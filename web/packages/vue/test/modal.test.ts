@@ -9,7 +9,6 @@ beforeEach(() => {
 
 afterEach(() => {
   vi.useRealTimers();
-  document.body.replaceChildren();
 });
 
 describe('before anything is pressed', () => {
@@ -234,42 +233,5 @@ describe('another consultation', () => {
     vi.advanceTimersByTime(10_000);
     expect(modal.find('.alert')).toBeNull();
     expect(modal.navigate).not.toHaveBeenCalled();
-  });
-});
-
-describe('back from Stripe', () => {
-  function pageshow(persisted: boolean): void {
-    window.dispatchEvent(Object.assign(new Event('pageshow'), { persisted }));
-  }
-
-  test('a page out of the back/forward cache has a living button', async () => {
-    const modal = mount();
-    await modal.press();
-    await modal.service.answer(created());
-    vi.advanceTimersByTime(2_000);
-    pageshow(true);
-    await nextTick();
-    expect(modal.button().disabled).toBe(false);
-    expect(modal.button().textContent.trim()).toBe('💳 BAYAR');
-    expect(modal.find('.alert')).toBeNull();
-  });
-
-  test('an ordinary pageshow changes nothing', async () => {
-    const modal = mount();
-    await modal.press();
-    await modal.service.answer(created());
-    pageshow(false);
-    await nextTick();
-    expect(modal.button().disabled).toBe(true);
-  });
-
-  test('a request under way is still waited for', async () => {
-    const modal = mount();
-    await modal.press();
-    pageshow(true);
-    await nextTick();
-    expect(modal.button().disabled).toBe(true);
-    await modal.service.answer(exists('pending'));
-    expect(modal.find('.alert.warning')).not.toBeNull();
   });
 });

@@ -2,13 +2,18 @@ import type {
   CreatedData,
   ExistingData,
   PaymentFailed,
+  PaymentLookup,
   PaymentRequest,
   PaymentResult,
+  PaymentStatus,
+  Receipt,
 } from '@sekali/client';
-import type { Component } from 'vue';
+import type { App, Component, VNodeChild } from 'vue';
 import { createApp, h, nextTick, reactive } from 'vue';
-import { vi } from 'vitest';
+import { afterEach, vi } from 'vitest';
 import { PaymentModal } from '../src/index.js';
+
+type Slots = Record<string, (props: never) => VNodeChild>;
 
 export const CHECKOUT = 'https://pay.example/payment/100/process?c=signed';
 
@@ -39,8 +44,16 @@ export function exists(
   return { success: true, status: 409, type: 'existing', data, message };
 }
 
+/** How `findPayment` says that the payment stands. */
+export function found(status?: PaymentStatus, checkout_url?: string): PaymentLookup {
+  const payment = { id: 100, status } as Receipt['payment'];
+  const receipt = { payment, ...(checkout_url === undefined ? {} : { checkout_url }) } as Receipt;
+  const data = status === undefined ? null : receipt;
+  return { success: true, status: 200, type: 'found', data, message: '' };
+}
+
 export function failed(message: string, status = 503): PaymentFailed {
-  return { success: false, status, type: 'error', data: null, message };
+  return { success: false, status, type: 'error', reason: 'unavailable', data: null, message };
 }
 
 /** A service that answers when it is told to. */
@@ -60,8 +73,21 @@ export function slowService() {
   return { createPayment, answer };
 }
 
+const mounted: App[] = [];
+
+afterEach(() => {
+  for (const app of mounted.splice(0)) app.unmount();
+  document.body.replaceChildren();
+});
+
+/** The browser shows the page again; `persisted`: out of its back/forward cache. */
+export async function pageshow(persisted: boolean): Promise<void> {
+  window.dispatchEvent(Object.assign(new Event('pageshow'), { persisted }));
+  await nextTick();
+}
+
 /** Puts the modal on the page; props can be changed afterwards. */
-export function mount(given: Record<string, unknown> = {}) {
+export function mount(given: Record<string, unknown> = {}, slots: Slots = {}) {
   const service = slowService();
   const navigate = vi.fn<(url: string) => void>();
   const props = reactive<Record<string, unknown>>({
@@ -73,7 +99,8 @@ export function mount(given: Record<string, unknown> = {}) {
   });
   const host = document.createElement('div');
   document.body.append(host);
-  const app = createApp({ render: () => h(PaymentModal as Component, props) });
+  const app = createApp({ render: () => h(PaymentModal as Component, props, slots) });
+  mounted.push(app);
   app.mount(host);
 
   const find = (selector: string) => host.querySelector<HTMLElement>(selector);
@@ -91,6 +118,7 @@ export function mount(given: Record<string, unknown> = {}) {
     must,
     root: () => must('.payment-modal'),
     button: () => must('.btn-primary') as HTMLButtonElement,
+    alert: () => find('.alert')?.textContent.trim(),
     text: (selector: string) => find(selector)?.textContent.trim(),
     async click(selector: string) {
       must(selector).click();

@@ -1,6 +1,7 @@
 //! The forms of single values, as exactly as a schema can say them.
 
 use sekali_core::domain::money::LARGEST_MINOR;
+use sekali_core::domain::{InvoiceStatus, Status};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, Type};
 use utoipa::{PartialSchema, ToSchema};
@@ -43,6 +44,18 @@ described! {
     Method {
         ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["stripe"])).into()
     }
+    StatusWord {
+        words(Status::ALL.map(Status::as_str)).into()
+    }
+    InvoiceStatusWord {
+        words(InvoiceStatus::ALL.map(InvoiceStatus::as_str)).into()
+    }
+    NewWord {
+        words(["new"]).into()
+    }
+    ExistingWord {
+        words(["existing"]).into()
+    }
     CurrencyCode {
         text("^[A-Z]{3}$").examples(["PHP"]).into()
     }
@@ -66,6 +79,10 @@ described! {
             .content_media_type("application/pdf")
             .into()
     }
+}
+
+fn words<const N: usize>(words: [&str; N]) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words))
 }
 
 fn text(pattern: &str) -> ObjectBuilder {
