@@ -19,7 +19,10 @@ function show(fresh) {
 
 async function look() {
   try {
-    const answer = await fetch(location.href, { redirect: 'manual', headers: { Accept: 'text/html' } });
+    const answer = await fetch(location.href, {
+      redirect: 'manual',
+      headers: { Accept: 'text/html' },
+    });
     // The way leads on: to Stripe, or to the page that says how the payment stands.
     if (answer.type === 'opaqueredirect') return location.reload();
     const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html');
