@@ -96,6 +96,8 @@ test('Stripe is down: the way says so, tries again, and leads on by itself', asy
   await page.getByText('belum ada yang ditagih dan tidak ada yang hilang').waitFor();
   await page.getByText(SHOWN).waitFor();
   await holdsInEveryLight(page, 'way-waiting');
+  // On the phone as well an amount stands in one piece.
+  expect((await page.locator('dd').first().boundingBox())?.height).toBeLessThan(40);
   await page.keyboard.press('Tab');
   expect(await focused(page)).toBe('Coba sekarang');
   await repair();

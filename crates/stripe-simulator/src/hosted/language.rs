@@ -54,6 +54,10 @@ const INDONESIAN: &[(&str, &str)] = &[
     ("Your card has expired.", "Kartu Anda sudah kedaluwarsa."),
     ("Your card's security code is incorrect.", "Kode keamanan kartu Anda salah."),
     (
+        "Your card could not be authenticated. Try again, or use another card.",
+        "Bank belum dapat memastikan bahwa ini Anda. Coba lagi, atau pakai kartu lain.",
+    ),
+    (
         "The card could not be processed just now. Try again in a little while.",
         "Kartu belum dapat diproses. Coba lagi sebentar lagi.",
     ),
