@@ -8,7 +8,7 @@ use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::path::Operation;
 
 /// What the commands take from the shell (the document's `x-sample-setup`).
-const SETUP: &str = r#"export SEKALI=http://127.0.0.1:8080
+const SETUP: &str = r"export SEKALI=http://127.0.0.1:8080
 # Tokens are signed with the service's SEKALI_JWT_SECRET; a host application makes its own.
 export PATIENT=$(sekali token --user 1)
 export HOST=$(sekali token --user 9 --role service)
@@ -16,7 +16,7 @@ export ADMIN=$(sekali token --user 7 --role admin)
 # A key of its own for each wish to pay, and the payment's number from the answer.
 export KEY=payment-1705321200000-a3d5f2c1-9e8b-4f6d-8a2c-1b5e3f7d9c4a
 export PAYMENT=1
-"#;
+";
 
 /// One command.
 struct Sample {
