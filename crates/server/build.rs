@@ -1,6 +1,9 @@
-//! Puts the built web pages (`web/dist`) into the binary.
+//! Puts the built web pages (`web/dist`) into the binary, compressed.
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
@@ -25,17 +28,25 @@ fn main() -> io::Result<()> {
     }
     files.sort();
     let mut code = String::from("static ASSETS: &[Asset] = &[\n");
-    for (file, name) in files {
+    for (number, (file, name)) in files.into_iter().enumerate() {
         let file = fs::canonicalize(file)?;
         println!("cargo:rerun-if-changed={}", file.display());
+        let packed = out.join(format!("asset-{number}.gz"));
+        fs::write(&packed, gzipped(&fs::read(&file)?)?)?;
         let _ = writeln!(
             code,
-            "    Asset {{ path: {name:?}, bytes: include_bytes!({:?}) }},",
-            file.display().to_string()
+            "    Asset {{ path: {name:?}, gzipped: include_bytes!({:?}) }},",
+            packed.display().to_string()
         );
     }
     code.push_str("];\n");
     fs::write(out.join("assets.rs"), code)
+}
+
+fn gzipped(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes)?;
+    encoder.finish()
 }
 
 fn collect(dist: &Path, files: &mut Vec<(PathBuf, String)>) -> io::Result<()> {

@@ -26,7 +26,7 @@ test('a declined card, then a good one, on the same session', async () => {
   const { page, ledger, id, session } = await goToPay();
   await payWithCard(page, DECLINED);
   await page
-    .getByText(/declined/i)
+    .getByText(/ditolak/i)
     .first()
     .waitFor();
   expect(page.url()).toBe(session);
@@ -40,7 +40,7 @@ test('a declined card, then a good one, on the same session', async () => {
 test('3-D Secure: completed, it pays', async () => {
   const { page, ledger, id } = await goToPay();
   await payWithCard(page, CHALLENGED);
-  await page.getByRole('button', { name: 'Complete authentication' }).click();
+  await page.getByRole('button', { name: 'Ya, ini saya' }).click();
   await arriveAtCallback(page, id);
   await ledger.settlesAs(id, 'completed');
 });
@@ -48,8 +48,8 @@ test('3-D Secure: completed, it pays', async () => {
 test('3-D Secure: failed, the payment stays open, and a good card pays it', async () => {
   const { page, ledger, id } = await goToPay();
   await payWithCard(page, CHALLENGED);
-  await page.getByRole('button', { name: 'Fail authentication' }).click();
-  await page.getByLabel('Card number').waitFor();
+  await page.getByRole('button', { name: 'Bukan saya' }).click();
+  await page.getByLabel('Nomor kartu').waitFor();
   expect((await ledger.onlyPayment()).payment.status).toBe('processing');
   await payWithCard(page, GOOD);
   await arriveAtCallback(page, id);

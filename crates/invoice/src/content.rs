@@ -1,9 +1,10 @@
 //! The invoice in words, before it has a form: what the page and the PDF both show.
 
 use crate::moment::spelled;
+use crate::money::unbroken_money;
 use crate::phrases::{Phrases, payment_status, phrases};
 use crate::stamp::Stamp;
-use crate::{InvoiceDocument, Language, RecordedTax, format_money};
+use crate::{InvoiceDocument, Language, RecordedTax};
 use sekali_core::domain::{Decimal, InvoiceStatus, Money};
 
 /// All texts of one invoice, in the order in which they are read.
@@ -102,13 +103,13 @@ fn items(document: &InvoiceDocument, words: &Phrases) -> Table {
     let description = format!("{} {} {}", words.consultation, words.number, document.consultation);
     Table {
         headings: vec![words.description, words.amount],
-        rows: vec![vec![description, format_money(document.amount)]],
+        rows: vec![vec![description, unbroken_money(document.amount)]],
     }
 }
 
 fn totals(document: &InvoiceDocument, words: &Phrases) -> Vec<Total> {
     let amount = document.amount;
-    let line = |label, money, strong| Total { label, amount: format_money(money), strong };
+    let line = |label, money, strong| Total { label, amount: unbroken_money(money), strong };
     match document.status {
         InvoiceStatus::Pending => vec![line(words.total_due, amount, true)],
         InvoiceStatus::Void => {
@@ -136,8 +137,8 @@ fn taxes(taxes: &[RecordedTax], words: &Phrases) -> Table {
     let mut headings = vec![words.tax, words.rate, words.amount];
     headings.extend(any_refunded.then_some(words.refunded));
     let row = |tax: &RecordedTax| {
-        let mut cells = vec![clean(&tax.line.name), rate(tax.line.rate_ppm), format_money(tax.line.amount)];
-        cells.extend(any_refunded.then(|| format_money(tax.refunded)));
+        let mut cells = vec![clean(&tax.line.name), rate(tax.line.rate_ppm), unbroken_money(tax.line.amount)];
+        cells.extend(any_refunded.then(|| unbroken_money(tax.refunded)));
         cells
     };
     Table { headings, rows: taxes.iter().map(row).collect() }
@@ -152,7 +153,7 @@ fn notes(document: &InvoiceDocument, words: &Phrases) -> Vec<String> {
     let unpaid = matches!(document.status, InvoiceStatus::Pending | InvoiceStatus::Void);
     let mut notes = Vec::new();
     if unpaid && document.refunded.minor != 0 {
-        notes.push(format!("{} {}.", words.returned, format_money(document.refunded)));
+        notes.push(format!("{} {}.", words.returned, unbroken_money(document.refunded)));
     }
     if document.disputed {
         notes.push(words.disputed.to_owned());

@@ -5,10 +5,19 @@ use sekali_core::domain::Money;
 const NO_BREAK_SPACE: char = '\u{a0}';
 
 /// `PHP 5.000,00`, `Rp 150.000,00`, `JPY 5.000`: the currency's code (Indonesia's rupiah by its
-/// sign), a no-break space, and the amount in the form of `id-ID` with all of the currency's
-/// decimals. It is the same in every language, so that a patient finds the amount of the button
-/// again on every page, in the invoice and in every export.
+/// sign), a space, and the amount in the form of `id-ID` with all of the currency's decimals. It is
+/// the same in every language, so that a patient finds the amount of the button again on every page,
+/// in the invoice and in every export.
 pub fn format_money(money: Money) -> String {
+    written(money, ' ')
+}
+
+/// The same, for a document whose lines are broken at spaces: an amount stays in one piece.
+pub(crate) fn unbroken_money(money: Money) -> String {
+    written(money, NO_BREAK_SPACE)
+}
+
+fn written(money: Money, space: char) -> String {
     let plain = money.to_string();
     let (sign, digits) = plain.strip_prefix('-').map_or(("", plain.as_str()), |digits| ("-", digits));
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
@@ -17,7 +26,7 @@ pub fn format_money(money: Money) -> String {
         "IDR" => "Rp",
         code => code,
     };
-    format!("{sign}{unit}{NO_BREAK_SPACE}{}{comma}{fraction}", grouped(whole))
+    format!("{sign}{unit}{space}{}{comma}{fraction}", grouped(whole))
 }
 
 /// The digits in groups of three, counted from the right.
@@ -40,20 +49,20 @@ mod tests {
     #[test]
     fn every_currency_in_its_own_decimals() {
         let rows = [
-            (500_000, "PHP", "PHP\u{a0}5.000,00"),
-            (15_000_000, "IDR", "Rp\u{a0}150.000,00"),
-            (5000, "JPY", "JPY\u{a0}5.000"),
-            (1_234_567, "KWD", "KWD\u{a0}1.234,567"),
-            (0, "PHP", "PHP\u{a0}0,00"),
-            (5, "PHP", "PHP\u{a0}0,05"),
-            (99_999, "PHP", "PHP\u{a0}999,99"),
-            (100_000, "PHP", "PHP\u{a0}1.000,00"),
-            (999, "JPY", "JPY\u{a0}999"),
-            (999_999_999_999, "JPY", "JPY\u{a0}999.999.999.999"),
-            (999_999_999_999, "IDR", "Rp\u{a0}9.999.999.999,99"),
-            (-200_000, "PHP", "-PHP\u{a0}2.000,00"),
-            (-100, "JPY", "-JPY\u{a0}100"),
-            (i64::MIN, "JPY", "-JPY\u{a0}9.223.372.036.854.775.808"),
+            (500_000, "PHP", "PHP 5.000,00"),
+            (15_000_000, "IDR", "Rp 150.000,00"),
+            (5000, "JPY", "JPY 5.000"),
+            (1_234_567, "KWD", "KWD 1.234,567"),
+            (0, "PHP", "PHP 0,00"),
+            (5, "PHP", "PHP 0,05"),
+            (99_999, "PHP", "PHP 999,99"),
+            (100_000, "PHP", "PHP 1.000,00"),
+            (999, "JPY", "JPY 999"),
+            (999_999_999_999, "JPY", "JPY 999.999.999.999"),
+            (999_999_999_999, "IDR", "Rp 9.999.999.999,99"),
+            (-200_000, "PHP", "-PHP 2.000,00"),
+            (-100, "JPY", "-JPY 100"),
+            (i64::MIN, "JPY", "-JPY 9.223.372.036.854.775.808"),
         ];
         for (minor, code, expected) in rows {
             let money = Money::new(minor, Currency::from_code(code).unwrap());

@@ -121,7 +121,7 @@ async fn on_the_page(storage: Storage) {
     let path = format!("/c/pay/{}", id(&session));
     let page = running.plain(Method::GET, &path).send().await.unwrap().text().await.unwrap();
     assert!(page.contains(r#"<label for="bank-accountNumber">Account number</label>"#));
-    assert!(page.contains("Pay ₱5,000.00 by bank"));
+    assert!(page.contains("Pay PHP 5.000,00 by bank"));
     let submit = async |account: &str| {
         let fields = [("email", "ana@example.com"), ("accountNumber", account), ("billingName", "Ana Cruz")];
         let request = running.plain(Method::POST, &path).body(encode(&fields));

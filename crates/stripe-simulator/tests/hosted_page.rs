@@ -19,6 +19,7 @@ on_both_storages!(
     closed_pages,
     double_submit,
     hostile_texts,
+    in_indonesian,
 );
 
 const NUMBER: &str = "4242 4242 4242 4242";
@@ -72,8 +73,8 @@ async fn the_form(storage: Storage) {
     for text in [
         "TEST",
         "Consultation",
-        "₱5,000.00",
-        "Pay ₱5,000.00</button>",
+        "<h1>PHP 5.000,00</h1>",
+        "Pay PHP 5.000,00</button>",
         r#"href="https://shop.example/cancelled""#,
     ] {
         assert!(page.contains(text), "{text}");
@@ -101,6 +102,42 @@ async fn the_form(storage: Storage) {
     assert_eq!(style.headers()["content-type"], "text/css; charset=utf-8");
     assert!(page.contains(r#"href="../style.css""#) && css.contains("prefers-color-scheme"));
     assert_eq!(open(&running, "/c/pay/cs_test_nothing").await.0.status(), 404);
+}
+
+/// For a shop that asks for it, from the form to the closed page.
+async fn in_indonesian(storage: Storage) {
+    let running = Running::start(storage).await;
+    let session = running.new_session_with(&[("locale", "id")]).await;
+    let (_, page) = open(&running, &path(&session)).await;
+    for text in [
+        "<html lang=\"id\">",
+        "tidak ada uang yang berpindah",
+        "Nomor kartu</label>",
+        "Nama pada kartu</label>",
+        "Bayar PHP 5.000,00</button>",
+        "← Kembali",
+    ] {
+        assert!(page.contains(text), "{text}\n{page}");
+    }
+    let (_, page) = submit(&running, &path(&session), &[("cardNumber", "1")]).await;
+    assert!(page.contains("Nomor kartu Anda tidak benar.") && page.contains("Isi alamat email."), "{page}");
+    let (_, page) = submit(&running, &path(&session), &card("4000000000000002")).await;
+    assert!(page.contains("role=\"alert\">Kartu Anda ditolak.</p>"), "{page}");
+    let challenge = challenge_of(&running, &session).await;
+    let (_, page) = open(&running, &challenge).await;
+    assert!(
+        page.contains("Apakah Anda yang membayar PHP 5.000,00?") && page.contains("Bukan saya"),
+        "{page}"
+    );
+    submit(&running, &challenge, &[("result", "complete")]).await;
+    let (_, page) = open(&running, &path(&session)).await;
+    assert!(
+        page.contains("Pembayaran ini sudah selesai") && page.contains("tidak akan ditagih lagi"),
+        "{page}"
+    );
+    for english in ["Your ", "Enter ", "Card ", "This payment", "Continue", "simulator: no"] {
+        assert!(!page.contains(english), "{english}: {page}");
+    }
 }
 
 async fn paying(storage: Storage) {

@@ -8,7 +8,7 @@ use super::App;
 use super::invoice::Form;
 use super::invoice_page::link;
 use super::language::Language;
-use super::page::{Mood, Page};
+use super::page::{Mood, Page, facts};
 use super::problem::Problem;
 use super::process::{Carried, admits, admits_by_cookie, stranger, visit, visited};
 use crate::telemetry::uncancelled;
@@ -125,7 +125,7 @@ struct Standing {
 
 fn show(app: &App, receipt: &Receipt, standing: &Standing, language: Language) -> Response {
     let Standing { certain, capable, same_browser, money_came } = *standing;
-    let (title, mood, body, refresh) = match receipt.payment.status {
+    let Parts { title, mood, news, body, refresh } = match receipt.payment.status {
         Status::Completed => paid(same_browser.then_some(app), receipt, language),
         Status::Refunded => refunded(same_browser.then_some(app), receipt, language),
         Status::Pending | Status::Processing if certain && receipt.payment.can_be_paid() => {
@@ -142,11 +142,18 @@ fn show(app: &App, receipt: &Receipt, standing: &Standing, language: Language) -
         (body)
         @if app.demo.is_some() { p { a href="/" { (language.pick("Kembali ke demo", "Back to the demo")) } } }
     };
-    Page { title: title.into(), mood, body, refresh, status: StatusCode::OK }
+    Page { title: title.into(), mood, news, body, refresh, status: StatusCode::OK }
         .respond(language, app.simulator.is_some())
 }
 
-type Parts = (&'static str, Mood, Markup, Option<u32>);
+/// What a page says of a payment.
+struct Parts {
+    title: &'static str,
+    mood: Mood,
+    news: &'static str,
+    body: Markup,
+    refresh: Option<u32>,
+}
 
 /// The ways to the invoice, for who has shown the right to it.
 fn invoice_links(app: Option<&App>, receipt: &Receipt, language: Language) -> Markup {
@@ -155,7 +162,7 @@ fn invoice_links(app: Option<&App>, receipt: &Receipt, language: Language) -> Ma
             p {
                 a href=(link(app, &receipt.payment, Form::Html)) { (language.pick("Lihat faktur", "View the invoice")) }
                 " · "
-                a href=(link(app, &receipt.payment, Form::Pdf)) { (language.pick("Unduh faktur (PDF)", "Download the invoice (PDF)")) }
+                a href=(link(app, &receipt.payment, Form::Pdf)) download={ (receipt.invoice.number) ".pdf" } { (language.pick("Unduh faktur (PDF)", "Download the invoice (PDF)")) }
             }
         }
     }
@@ -163,39 +170,36 @@ fn invoice_links(app: Option<&App>, receipt: &Receipt, language: Language) -> Ma
 
 fn paid(app: Option<&App>, receipt: &Receipt, language: Language) -> Parts {
     let title = language.pick("Pembayaran berhasil", "Payment received");
-    let text = language.pick(
+    let news = language.pick(
         "Anda sudah membayar. Kami tidak akan menagih lagi.",
         "You have paid. We will not charge you again.",
     );
     let body = html! {
-        p role="status" { (text) }
         (facts(receipt, language))
         (invoice_links(app, receipt, language))
     };
-    (title, Mood::Good, body, None)
+    Parts { title, mood: Mood::Good, news, body, refresh: None }
 }
 
 fn refunded(app: Option<&App>, receipt: &Receipt, language: Language) -> Parts {
     let title = language.pick("Dana dikembalikan", "Payment refunded");
-    let text =
+    let news =
         language.pick("Pembayaran ini sudah dikembalikan sepenuhnya.", "This payment was refunded in full.");
     let body = html! {
-        p { (text) }
         (facts(receipt, language))
         (invoice_links(app, receipt, language))
     };
-    (title, Mood::Neutral, body, None)
+    Parts { title, mood: Mood::Neutral, news, body, refresh: None }
 }
 
 /// `app` makes the way on, for who has shown the right to it: a session's name alone is not enough.
 fn not_paid(app: Option<&App>, receipt: &Receipt, language: Language) -> Parts {
     let title = language.pick("Belum dibayar", "Not paid yet");
-    let text = language.pick(
+    let news = language.pick(
         "Belum ada yang ditagih. Anda dapat melanjutkan pembayaran yang sama kapan saja.",
         "Nothing was charged. You can go on with the same payment at any time.",
     );
     let body = html! {
-        p role="status" { (text) }
         (facts(receipt, language))
         @if let Some(app) = app {
             a class="button" href=(app.capabilities.checkout_url(&receipt.payment)) {
@@ -203,57 +207,43 @@ fn not_paid(app: Option<&App>, receipt: &Receipt, language: Language) -> Parts {
             }
         }
     };
-    (title, Mood::Neutral, body, None)
+    Parts { title, mood: Mood::Neutral, news, body, refresh: None }
 }
 
 fn confirming(receipt: &Receipt, language: Language) -> Parts {
     let title = language.pick("Pembayaran sedang dikonfirmasi", "Your payment is being confirmed");
-    let text = language.pick(
+    let news = language.pick(
         "Anda tidak perlu membayar lagi. Halaman ini akan berubah sendiri begitu ada kabar.",
         "You do not need to pay again. This page changes by itself as soon as there is news.",
     );
-    (title, Mood::Waiting, html! { p role="status" { (text) } (facts(receipt, language)) }, Some(3))
+    Parts { title, mood: Mood::Waiting, news, body: facts(receipt, language), refresh: Some(3) }
 }
 
 /// It is being given up, and Stripe has not yet said that it can no longer be paid.
 fn cancelling(receipt: &Receipt, language: Language) -> Parts {
     let title = language.pick("Pembayaran sedang dibatalkan", "Your payment is being cancelled");
-    let text = language.pick(
+    let news = language.pick(
         "Kami menutup halaman pembayarannya. Halaman ini akan berubah sendiri begitu selesai.",
         "We are closing its payment page. This page changes by itself as soon as that is done.",
     );
-    (title, Mood::Waiting, html! { p role="status" { (text) } (facts(receipt, language)) }, Some(5))
+    Parts { title, mood: Mood::Waiting, news, body: facts(receipt, language), refresh: Some(5) }
 }
 
 /// Money came that does not pay it: too much, too little, or too late.
 fn wrong_money(receipt: &Receipt, language: Language) -> Parts {
     let title = language.pick("Dana Anda dikembalikan", "Your money is given back");
-    let text = language.pick(
+    let news = language.pick(
         "Kami menerima dana yang tidak dapat membayar konsultasi ini. Dana itu dikembalikan kepada Anda; Anda tidak perlu berbuat apa-apa.",
         "We received money that cannot pay for this consultation. It is given back to you; there is nothing you need to do.",
     );
-    (title, Mood::Neutral, html! { p role="status" { (text) } (facts(receipt, language)) }, None)
+    Parts { title, mood: Mood::Neutral, news, body: facts(receipt, language), refresh: None }
 }
 
 fn ended(receipt: &Receipt, language: Language) -> Parts {
     let title = language.pick("Pembayaran ini tidak dilanjutkan", "This payment has ended");
-    let text = language.pick(
+    let news = language.pick(
         "Tidak ada yang ditagih. Tekan BAYAR lagi di aplikasi untuk membuat pembayaran baru.",
         "Nothing was charged. Press BAYAR (pay) in the app again to make a new payment.",
     );
-    (title, Mood::Neutral, html! { p { (text) } (facts(receipt, language)) }, None)
-}
-
-fn facts(receipt: &Receipt, language: Language) -> Markup {
-    let amount = receipt.payment.amount;
-    html! {
-        dl {
-            dt { (language.pick("Jumlah", "Amount")) }
-            dd { (amount.currency.code()) " " (amount) }
-            dt { (language.pick("Nomor faktur", "Invoice")) }
-            dd { (receipt.invoice.number) }
-            dt { (language.pick("Nomor pembayaran", "Payment")) }
-            dd { (receipt.payment.id) }
-        }
-    }
+    Parts { title, mood: Mood::Neutral, news, body: facts(receipt, language), refresh: None }
 }

@@ -2,13 +2,14 @@
 
 use super::App;
 use super::language::Language;
+use super::page::trouble;
 use super::problem::{Kind, Problem};
 use crate::telemetry;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST, REFERRER_POLICY};
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HOST, REFERRER_POLICY};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -23,10 +24,11 @@ const NOSNIFF: (HeaderName, HeaderValue) =
 pub(super) async fn frame(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let id = request_id(&app, request.headers());
     let language = Language::of(request.headers());
+    let for_patient = is_for_patient(&request);
     let begun = app.clock.monotonic();
     telemetry::in_request(id.clone(), async move {
         let response = bounded(&app, request, next).await;
-        let mut response = finish(response, language, &app.public_url);
+        let mut response = finish(&app, response, language, for_patient);
         if let Ok(value) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(REQUEST_ID, value);
         }
@@ -82,11 +84,24 @@ fn has_one_host(request: &Request) -> bool {
     hosts == 1 || (hosts == 0 && request.version() < Version::HTTP_11)
 }
 
-/// Gives every error its one shape, also those that the framework answers.
-fn finish(mut response: Response, language: Language, public_url: &str) -> Response {
+/// Whether a browser goes to a page of the way to pay.
+fn is_for_patient(request: &Request) -> bool {
+    let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    request.method() == Method::GET
+        && request.uri().path().starts_with("/payment/")
+        && accept.contains("text/html")
+}
+
+/// Gives every error its one shape, also those that the framework answers. Only a patient who meets with an outage on
+/// the way to pay is told so in words, on a page that tries again.
+fn finish(app: &App, mut response: Response, language: Language, for_patient: bool) -> Response {
     let problem = response.extensions_mut().remove::<Problem>().or_else(|| shapeless(&response));
     if let Some(problem) = problem {
-        let mut shaped = problem.respond(language, public_url);
+        let mut shaped = if for_patient && response.status().is_server_error() {
+            trouble(response.status(), language, app.simulator.is_some())
+        } else {
+            problem.respond(language, &app.public_url)
+        };
         for (name, value) in response.headers() {
             if name.as_str().starts_with("x-ratelimit-") {
                 shaped.headers_mut().insert(name, value.clone());

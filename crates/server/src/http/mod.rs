@@ -8,6 +8,7 @@ mod cases;
 mod create_payment;
 mod demo;
 mod fields;
+mod fixed;
 mod frame;
 mod guard;
 mod health;
@@ -18,6 +19,7 @@ mod language;
 mod openapi;
 mod own_payment;
 mod page;
+mod pages;
 mod problem;
 mod problem_pages;
 mod process;
@@ -25,6 +27,7 @@ mod put_consultation;
 mod read_payments;
 #[doc(hidden)]
 pub mod reading;
+mod reference;
 mod refund_payment;
 mod timeline;
 mod view;
@@ -65,7 +68,11 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/problems/{name}", get(problem_pages::problem_page))
         .route("/", get(assets::index))
         .route("/assets/{*path}", get(assets::asset))
-        .route("/pages/sekali.css", get(page::stylesheet))
+        .route("/docs", get(reference::docs))
+        .route("/pages/sekali.css", get(pages::sekali_css))
+        .route("/pages/live.js", get(pages::live_js))
+        .route("/pages/reference.css", get(pages::reference_css))
+        .route("/pages/reference.js", get(pages::reference_js))
         .route_layer(from_fn_with_state(app.clone(), frame::placed));
     let machines = Router::new()
         .route("/webhooks/stripe", post(webhook::stripe))

@@ -1,15 +1,18 @@
 //! `GET /openapi.json`: the API's description, generated from the code.
 
 mod answers;
+mod samples;
 pub(super) mod values;
 
+use super::fixed::Fixed;
 use super::{
     cancel_payment, cases, create_payment, invoice, put_consultation, read_payments, refund_payment,
     timeline, view,
 };
 use answers::Guarded;
-use axum::response::{IntoResponse, Response};
-use http::header::CONTENT_TYPE;
+use axum::response::Response;
+use http::HeaderMap;
+use samples::Sampled;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -104,7 +107,7 @@ pub(super) struct ProblemBody {
     components(schemas(
         PaymentRequest, RefundRequest, ConsultationRequest, values::KeyHeader, values::StandardKeyHeader, ProblemBody, view::CreatedView, view::DuplicateView, view::ReceiptView,
     )),
-    modifiers(&Bearer, &Guarded),
+    modifiers(&Bearer, &Guarded, &Sampled),
 )]
 struct Api;
 
@@ -124,7 +127,8 @@ pub fn document() -> Document {
 }
 
 /// Answers with it. It never changes while the program runs.
-pub(super) async fn openapi_json() -> Response {
-    static TEXT: LazyLock<String> = LazyLock::new(|| document().to_json().unwrap_or_default());
-    ([(CONTENT_TYPE, "application/json")], TEXT.as_str()).into_response()
+pub(super) async fn openapi_json(asked: HeaderMap) -> Response {
+    static TEXT: LazyLock<Fixed> =
+        LazyLock::new(|| Fixed::of_text(&document().to_json().unwrap_or_default()));
+    TEXT.answer(&asked, "application/json", "no-cache")
 }

@@ -1,12 +1,17 @@
-//! The look of the pages on the way to pay: words for a patient, no script, nothing from elsewhere.
+//! The look of the pages on the way to pay: words for a patient, nothing from elsewhere. All of them do without
+//! scripts; one that waits for news changes in place where there are scripts, and loads itself again where not.
 
 use super::language::Language;
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use maud::{DOCTYPE, Markup, html};
+use sekali_core::domain::Receipt;
+use sekali_invoice::format_money;
 
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// For a page that asks for news.
+const LIVE_POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// The mood of a page: shown as its colour, and said by its words.
 #[derive(Clone, Copy)]
@@ -25,9 +30,11 @@ pub(super) struct Page {
     pub title: String,
     /// How it looks.
     pub mood: Mood,
-    /// What it says.
+    /// What it says: read out by a screen reader when it changes.
+    pub news: &'static str,
+    /// What stands below.
     pub body: Markup,
-    /// Loads itself again after so many seconds.
+    /// Asks for news after so many seconds.
     pub refresh: Option<u32>,
     /// HTTP status.
     pub status: StatusCode,
@@ -44,38 +51,72 @@ impl Page {
         };
         let markup = html! {
             (DOCTYPE)
-            html lang=(language.code()) {
+            html lang=(language.code()) data-refresh=[self.refresh] {
                 head {
                     meta charset="utf-8";
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     meta name="color-scheme" content="light dark";
-                    @if let Some(seconds) = self.refresh { meta http-equiv="refresh" content=(seconds); }
+                    @if let Some(seconds) = self.refresh {
+                        script src="/pages/live.js" defer {}
+                        noscript { meta http-equiv="refresh" content=(seconds); }
+                    }
                     title { (self.title) " · Sekali" }
                     link rel="stylesheet" href="/pages/sekali.css";
                 }
                 body {
-                    @if test { p class="test" { strong { "TEST" } " · " (language.pick("bukan uang sungguhan", "no real money")) } }
+                    @if test { header class="test" { strong { "TEST" } " · " (language.pick("bukan uang sungguhan", "no real money")) } }
                     main class=(class) {
-                        h1 { (self.title) }
-                        (self.body)
+                        div id="news" role="status" {
+                            h1 { (self.title) }
+                            p { (self.news) }
+                        }
+                        div id="rest" { (self.body) }
                     }
                 }
             }
         };
+        let policy = if self.refresh.is_some() { LIVE_POLICY } else { POLICY };
         let mut response = (self.status, markup.into_string()).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+        if let Some(seconds) = self.refresh.filter(|_| self.status.is_server_error()) {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
         response
     }
 }
 
-/// Their style sheet.
-pub(super) async fn stylesheet() -> impl IntoResponse {
-    (
-        [(CONTENT_TYPE, "text/css; charset=utf-8"), (CACHE_CONTROL, "public, max-age=3600")],
-        include_str!("page.css"),
-    )
+/// What the patient pays and under which numbers it is known: the amount as the button shows it.
+pub(super) fn facts(receipt: &Receipt, language: Language) -> Markup {
+    html! {
+        dl {
+            dt { (language.pick("Jumlah", "Amount")) }
+            dd class="amount" { (format_money(receipt.payment.amount)) }
+            @if receipt.payment.refunded.minor != 0 {
+                dt { (language.pick("Dikembalikan", "Refunded")) }
+                dd class="amount" { (format_money(receipt.payment.refunded)) }
+            }
+            dt { (language.pick("Nomor faktur", "Invoice")) }
+            dd { (receipt.invoice.number) }
+            dt { (language.pick("Nomor pembayaran", "Payment")) }
+            dd { (receipt.payment.id) }
+        }
+    }
+}
+
+/// For a patient on the way to pay while the service itself is in trouble.
+pub(super) fn trouble(status: StatusCode, language: Language, test: bool) -> Response {
+    let title =
+        language.pick("Sebentar, layanan kami sedang terganggu", "One moment, our service has trouble");
+    let news = language.pick(
+        "Kami mencoba lagi secara otomatis. Tidak ada yang hilang, dan Anda tidak akan ditagih dua kali.",
+        "We try again by ourselves. Nothing is lost, and you will not be charged twice.",
+    );
+    // An empty address is the page's own.
+    let body = html! { a class="button" href="" { (language.pick("Coba sekarang", "Try now")) } };
+    Page { title: title.into(), mood: Mood::Waiting, news, body, refresh: Some(5), status }
+        .respond(language, test)
 }

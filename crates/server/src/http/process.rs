@@ -2,19 +2,23 @@
 
 use super::App;
 use super::language::Language;
-use super::page::{Mood, Page};
+use super::page::{Mood, Page, facts};
 use super::problem::Problem;
 use crate::capability::cookie_name;
 use crate::telemetry::{self, uncancelled};
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, COOKIE, LOCATION, REFERRER_POLICY, RETRY_AFTER, SET_COOKIE};
+use http::header::{CACHE_CONTROL, COOKIE, LOCATION, REFERRER_POLICY, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use maud::html;
 use sekali_core::domain::{Actor, Origin, Payment, PaymentId, Receipt};
 use sekali_core::flow::checkout::Way;
 use serde::Deserialize;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// The patient is not kept before an empty page for longer than this.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What the address of a payment's page may carry.
 #[derive(Deserialize)]
@@ -44,16 +48,10 @@ pub(super) async fn process(
     else {
         return Ok(stranger(&app, language));
     };
-    let Ok(_place) = app.limits.at_stripe.try_acquire() else {
-        return Ok(waiting_for_stripe(&app, language));
-    };
-    let (checkout, payment) = (app.cancel.checkout.clone(), receipt.payment.id);
-    let origin = visit(Actor::Patient, &receipt);
-    let way = uncancelled(async move { checkout.proceed(payment, language.code(), &origin).await }).await??;
-    let mut response = match way {
+    let mut response = match way_of(&app, &receipt, language).await? {
         Way::ToStripe(url) => redirect(&url),
         Way::Stands(receipt) => redirect(&format!("/payment/{}/callback", receipt.payment.id)),
-        Way::Later(_) => waiting_for_stripe(&app, language),
+        Way::Later(receipt) => waiting_for_stripe(&app, &receipt, language),
         Way::NoPayment => return Ok(stranger(&app, language)),
     };
     // Who came by the signed address can come back without it, as long as there is something to pay.
@@ -63,6 +61,24 @@ pub(super) async fn process(
         response.headers_mut().append(SET_COOKIE, cookie);
     }
     Ok(response)
+}
+
+/// Where the patient goes next. A Stripe that is slow is waited for beside the page, which asks again: the call that
+/// is under way goes on, and holds its place among those that may wait.
+async fn way_of(app: &App, receipt: &Receipt, language: Language) -> Result<Way, Problem> {
+    let Ok(place) = app.limits.at_stripe.clone().try_acquire_owned() else {
+        return Ok(Way::Later(receipt.clone()));
+    };
+    let (checkout, payment) = (app.cancel.checkout.clone(), receipt.payment.id);
+    let origin = visit(Actor::Patient, receipt);
+    let asked = uncancelled(async move {
+        let _place = place;
+        checkout.proceed(payment, language.code(), &origin).await
+    });
+    match tokio::time::timeout(PATIENCE, asked).await {
+        Ok(way) => Ok(way??),
+        Err(_) => Ok(Way::Later(receipt.clone())),
+    }
 }
 
 /// The payment that a page is about, from the database.
@@ -107,36 +123,39 @@ fn redirect(to: &str) -> Response {
 /// For everybody but the payer, whether the payment exists or not.
 pub(super) fn stranger(app: &App, language: Language) -> Response {
     let title = language.pick("Tautan ini tidak berlaku di sini", "This link is not valid here");
-    let text = language.pick(
+    let news = language.pick(
         "Buka kembali pembayaran Anda dari aplikasi tempat Anda berkonsultasi.",
         "Please open your payment again from the app where you had your consultation.",
     );
     let page = Page {
         title: title.into(),
         mood: Mood::Neutral,
-        body: html! { p { (text) } },
+        news,
+        body: html! {},
         refresh: None,
         status: StatusCode::FORBIDDEN,
     };
     page.respond(language, app.simulator.is_some())
 }
 
-fn waiting_for_stripe(app: &App, language: Language) -> Response {
+fn waiting_for_stripe(app: &App, receipt: &Receipt, language: Language) -> Response {
     let title =
         language.pick("Sebentar, kami sedang menghubungi Stripe", "One moment, we are reaching Stripe");
-    let text = language.pick(
+    let news = language.pick(
         "Halaman pembayaran belum menjawab. Kami mencoba lagi secara otomatis; belum ada yang ditagih dan tidak ada yang hilang.",
         "The payment page has not answered yet. We try again by ourselves; nothing was charged and nothing is lost.",
     );
-    let body = html! { p role="status" { (text) } };
+    let body = html! {
+        (facts(receipt, language))
+        a class="button" href=(app.capabilities.checkout_url(&receipt.payment)) { (language.pick("Coba sekarang", "Try now")) }
+    };
     let page = Page {
         title: title.into(),
         mood: Mood::Waiting,
+        news,
         body,
         refresh: Some(5),
         status: StatusCode::SERVICE_UNAVAILABLE,
     };
-    let mut response = page.respond(language, app.simulator.is_some());
-    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
-    response
+    page.respond(language, app.simulator.is_some())
 }

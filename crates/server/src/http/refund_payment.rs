@@ -15,6 +15,7 @@ use http::{HeaderMap, HeaderName, StatusCode};
 use sekali_core::decision::refund::Wish;
 use sekali_core::domain::{Currency, Fingerprint, Money, Receipt, Refund, RefundState, Role};
 use sekali_core::flow::refund::Refunded;
+use sekali_invoice::format_money;
 use serde::Serialize;
 use std::sync::Arc;
 use utoipa::ToSchema;
@@ -136,12 +137,12 @@ fn answer(app: &App, refunded: Refunded) -> Result<Response, Problem> {
         Refunded::KeyReused => Err(Problem::new(Kind::KeyReused)),
         Refunded::NotRefundable(receipt) => Err(not_refundable(&receipt)),
         Refunded::TooMuch { remaining } => {
-            let (shown, code) = (remaining.to_string(), remaining.currency.code());
+            let shown = format_money(remaining);
             Err(Problem::field(
                 Kind::InvalidFields,
                 "amount",
-                format!("Lebih dari sisa yang dapat dikembalikan: {code} {shown}."),
-                format!("More than what remains to be refunded: {code} {shown}."),
+                format!("Lebih dari sisa yang dapat dikembalikan: {shown}."),
+                format!("More than what remains to be refunded: {shown}."),
             ))
         }
         Refunded::FoundOthers(receipt) => Err(found_others(&receipt)),
@@ -171,10 +172,10 @@ fn made(app: &App, receipt: &Receipt, refund: &Refund, status: StatusCode) -> Re
 
 /// The same key may be used again: nothing was made with it.
 fn found_others(receipt: &Receipt) -> Problem {
-    let (code, back) = (receipt.payment.amount.currency.code(), receipt.payment.refunded);
+    let back = format_money(receipt.payment.refunded);
     Problem::new(Kind::NotRefundable).detail(
-        format!("Stripe sudah memiliki pengembalian yang belum tercatat di sini; kini {code} {back} sudah kembali. Periksa dahulu, lalu minta lagi bila masih perlu."),
-        format!("Stripe has refunds that were not known here; {code} {back} is back now. Look at them, and ask again if it is still wanted."),
+        format!("Stripe sudah memiliki pengembalian yang belum tercatat di sini; kini {back} sudah kembali. Periksa dahulu, lalu minta lagi bila masih perlu."),
+        format!("Stripe has refunds that were not known here; {back} is back now. Look at them, and ask again if it is still wanted."),
     )
 }
 

@@ -7,5 +7,6 @@ mod support;
 mod clinic;
 mod outbox;
 mod reconcile;
+mod samples;
 mod simulator;
 mod verify;

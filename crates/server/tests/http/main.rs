@@ -32,6 +32,7 @@ mod races;
 mod rate_limit;
 mod read_payments;
 mod reconciler;
+mod reference;
 mod refund_fates;
 mod refund_keys;
 mod refunds;

@@ -95,7 +95,7 @@ async fn refunds_made_in_stripes_dashboard_are_recorded() {
         (&json!("completed"), &json!("1000.00"))
     );
     let too_much = site.refund(paid.payment, "k", &json!({ "amount": 4001 })).send().await;
-    assert!(too_much.failed_fields(&["amount"])["message"].as_str().unwrap().contains("PHP 4000.00"));
+    assert!(too_much.failed_fields(&["amount"])["message"].as_str().unwrap().contains("PHP 4.000,00"));
     site.at_stripe(&format!("charges/{charge}/refund"), json!({})).await;
     site.until_status(paid.payment, "refunded").await;
     assert_eq!(site.payment(1, paid.payment).await["invoice"]["status"], "refunded");

@@ -85,7 +85,7 @@ async fn a_hundred_at_once(backend: Backend) {
             made += 1;
         } else {
             let body = answer.failed_fields(&["amount"]);
-            assert!(body["message"].as_str().unwrap().contains("PHP 2000.00"), "{body}");
+            assert!(body["message"].as_str().unwrap().contains("PHP 2.000,00"), "{body}");
         }
     }
     assert_eq!(made, 1);
@@ -101,13 +101,13 @@ async fn more_than_what_remains() {
     let payment = site.completed(1, 5, GOOD).await.payment;
     let too_much = site.refund(payment, "a", &json!({ "amount": "5000.01" }));
     let body = too_much.clone().send().await.failed_fields(&["amount"]);
-    assert_eq!(body["message"], "Lebih dari sisa yang dapat dikembalikan: PHP 5000.00.");
+    assert_eq!(body["message"], "Lebih dari sisa yang dapat dikembalikan: PHP 5.000,00.");
     let body = too_much.header("Accept-Language", "en").send().await.failed_fields(&["amount"]);
-    assert_eq!(body["message"], "More than what remains to be refunded: PHP 5000.00.");
+    assert_eq!(body["message"], "More than what remains to be refunded: PHP 5.000,00.");
     // A refusal spends no key.
     assert_eq!(site.refund(payment, "a", &json!({ "amount": 4999.99 })).send().await.status, 201);
     let body = site.refund(payment, "b", &json!({ "amount": 1 })).send().await.failed_fields(&["amount"]);
-    assert!(body["message"].as_str().unwrap().ends_with("PHP 0.01."), "{body}");
+    assert!(body["message"].as_str().unwrap().ends_with("PHP 0,01."), "{body}");
     assert_eq!(site.refund(payment, "b", &json!({ "amount": "0.01" })).send().await.status, 201);
     site.refund(payment, "c", &json!({})).send().await.problem(409, "not-refundable");
 }

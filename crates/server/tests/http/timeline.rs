@@ -55,27 +55,27 @@ async fn live_it(site: &Site) -> i64 {
 }
 
 const ENGLISH: [&str; 8] = [
-    "10:30:00 The pay button was pressed; one payment of PHP 5000.00 was made, with its invoice.",
+    "10:30:00 The pay button was pressed; one payment of PHP 5.000,00 was made, with its invoice.",
     "10:30:02 The button was pressed again; answered from the cache; no second payment.",
     "10:30:03 The patient was taken on to Stripe's payment page.",
     "10:30:03 Stripe's payment page is open.",
     "10:30:04 A card was declined (generic_decline); nothing was charged, and the patient can try again on the \
      same page.",
-    "10:30:05 PHP 5000.00 received; the payment is complete.",
-    "10:30:06 An operator asked for a refund of PHP 1000.00.",
-    "10:30:06 PHP 1000.00 was refunded; PHP 1000.00 is back in all.",
+    "10:30:05 PHP 5.000,00 received; the payment is complete.",
+    "10:30:06 An operator asked for a refund of PHP 1.000,00.",
+    "10:30:06 PHP 1.000,00 was refunded; PHP 1.000,00 is back in all.",
 ];
 
 const INDONESIAN: [&str; 8] = [
-    "10:30:00 Tombol BAYAR ditekan; satu pembayaran PHP 5000.00 dibuat beserta fakturnya.",
+    "10:30:00 Tombol BAYAR ditekan; satu pembayaran PHP 5.000,00 dibuat beserta fakturnya.",
     "10:30:02 Tombol ditekan lagi; dijawab dari cache; tidak ada pembayaran kedua.",
     "10:30:03 Pasien diteruskan ke halaman pembayaran Stripe.",
     "10:30:03 Halaman pembayaran Stripe terbuka.",
     "10:30:04 Kartu ditolak (generic_decline); belum ada yang ditagih, pasien dapat mencoba lagi di halaman yang \
      sama.",
-    "10:30:05 PHP 5000.00 diterima; pembayaran selesai.",
-    "10:30:06 Petugas meminta pengembalian PHP 1000.00.",
-    "10:30:06 PHP 1000.00 dikembalikan; seluruhnya sudah kembali PHP 1000.00.",
+    "10:30:05 PHP 5.000,00 diterima; pembayaran selesai.",
+    "10:30:06 Petugas meminta pengembalian PHP 1.000,00.",
+    "10:30:06 PHP 1.000,00 dikembalikan; seluruhnya sudah kembali PHP 1.000,00.",
 ];
 
 const KINDS: [&str; 8] = [

@@ -33,12 +33,12 @@ async fn refunds_in_the_dashboard_and_disputes() {
     site.at_stripe(&format!("charges/{charge}/refund"), json!({ "amount": 100_000 })).await;
     let expected = [
         (
-            "Pengembalian PHP 1000.00 dibuat di dasbor Stripe.",
-            "A refund of PHP 1000.00 was made in Stripe's dashboard.",
+            "Pengembalian PHP 1.000,00 dibuat di dasbor Stripe.",
+            "A refund of PHP 1.000,00 was made in Stripe's dashboard.",
         ),
         (
-            "PHP 1000.00 dikembalikan; seluruhnya sudah kembali PHP 1000.00.",
-            "PHP 1000.00 was refunded; PHP 1000.00 is back in all.",
+            "PHP 1.000,00 dikembalikan; seluruhnya sudah kembali PHP 1.000,00.",
+            "PHP 1.000,00 was refunded; PHP 1.000,00 is back in all.",
         ),
     ];
     ends(&site, &paid, "refund_succeeded", 1, &expected).await;
@@ -61,8 +61,8 @@ async fn refunds_that_take_their_time_and_that_come_back() {
     let later = site.completed(1, 5, "4000000000007726").await;
     assert_eq!(site.refund(later.payment, "a", &json!({})).send().await.status, 201);
     let working = [(
-        "Pengembalian PHP 5000.00 sedang diproses oleh bank.",
-        "The bank is working on the refund of PHP 5000.00.",
+        "Pengembalian PHP 5.000,00 sedang diproses oleh bank.",
+        "The bank is working on the refund of PHP 5.000,00.",
     )];
     ends(&site, &later, "refund_pending", 1, &working).await;
 
@@ -71,16 +71,16 @@ async fn refunds_that_take_their_time_and_that_come_back() {
     site.at_stripe("clock", json!({ "advance": 60 })).await;
     let again = [
         (
-            "Pengembalian PHP 5000.00 dipulangkan oleh bank; petugas menanganinya.",
-            "The refund of PHP 5000.00 was sent back by the bank; an operator looks into it.",
+            "Pengembalian PHP 5.000,00 dipulangkan oleh bank; petugas menanganinya.",
+            "The refund of PHP 5.000,00 was sent back by the bank; an operator looks into it.",
         ),
         (
-            "Pengembalian PHP 5000.00 dimulai secara otomatis.",
-            "A refund of PHP 5000.00 was started automatically.",
+            "Pengembalian PHP 5.000,00 dimulai secara otomatis.",
+            "A refund of PHP 5.000,00 was started automatically.",
         ),
         (
-            "PHP 5000.00 dikembalikan; seluruhnya sudah kembali PHP 5000.00.",
-            "PHP 5000.00 was refunded; PHP 5000.00 is back in all.",
+            "PHP 5.000,00 dikembalikan; seluruhnya sudah kembali PHP 5.000,00.",
+            "PHP 5.000,00 was refunded; PHP 5.000,00 is back in all.",
         ),
     ];
     ends(&site, &bounced, "refund_succeeded", 2, &again).await;
@@ -97,16 +97,16 @@ async fn money_that_was_not_awaited() {
     site.at_stripe(&format!("sessions/{}/pay", old.session), order).await;
     let expected = [
         (
-            "Masuk PHP 5000.00 yang tidak ditunggu; dana itu dikembalikan sekali.",
-            "PHP 5000.00 came that was not awaited; it is given back, once.",
+            "Masuk PHP 5.000,00 yang tidak ditunggu; dana itu dikembalikan sekali.",
+            "PHP 5.000,00 came that was not awaited; it is given back, once.",
         ),
         (
-            "Pengembalian PHP 5000.00 dimulai secara otomatis.",
-            "A refund of PHP 5000.00 was started automatically.",
+            "Pengembalian PHP 5.000,00 dimulai secara otomatis.",
+            "A refund of PHP 5.000,00 was started automatically.",
         ),
         (
-            "PHP 5000.00 yang tidak ditunggu sudah dikembalikan.",
-            "PHP 5000.00 that was not awaited has gone back.",
+            "PHP 5.000,00 yang tidak ditunggu sudah dikembalikan.",
+            "PHP 5.000,00 that was not awaited has gone back.",
         ),
     ];
     ends(&site, &old, "refund_succeeded", 1, &expected).await;

@@ -2,7 +2,7 @@
 
 use crate::on_every_backend;
 use crate::support::client::{Answer, Request, split};
-use crate::support::stripe::{GOOD, visit, way, without_webhooks};
+use crate::support::stripe::{GOOD, Opened, visit, way, without_webhooks};
 use crate::support::tokens::{golden, stripe_signature};
 use crate::support::{Backend, Site, WEBHOOK_SECRET, eventually};
 use serde_json::{Value, json};
@@ -34,8 +34,13 @@ async fn pay_through(backend: Backend) {
     site.until_status(payment, "completed").await;
     let back = visit(paid.header("location").unwrap()).await;
     assert_eq!(back.status, 200);
-    for word in ["Pembayaran berhasil", "Anda sudah membayar.", "PHP 5000.00", "INV-20240115103000-", "TEST"]
-    {
+    for word in [
+        "Pembayaran berhasil",
+        "Anda sudah membayar. Kami tidak akan menagih lagi.",
+        "PHP 5.000,00",
+        "INV-20240115103000-",
+        "TEST",
+    ] {
         assert!(back.text().contains(word), "{word}");
     }
     let read = site.payment(1, payment).await;
@@ -83,17 +88,132 @@ async fn while_stripe_does_not_answer_nothing_is_lost() {
     let back = visit(&callback(&way(&first))).await;
     assert_eq!(back.status, 200);
     assert!(back.text().contains("Pembayaran sedang dikonfirmasi"), "{}", back.text());
-    assert!(back.text().contains("http-equiv=\"refresh\""), "it asks again by itself");
+    asks_again(&back, 3);
     assert!(!back.text().contains("TEST"), "this one is not the built-in simulator");
     for url in [way(&first), way(&second)] {
         let page = visit(&url).await;
         assert_eq!(page.status, 503);
         assert!(page.text().contains("belum ada yang ditagih"));
-        assert!(page.header("retry-after").is_some());
+        assert_eq!(page.header("retry-after"), Some("5"));
+        asks_again(&page, 5);
+        // What it is about, and a way on by hand.
+        assert!(page.text().contains("PHP 5.000,00") && page.text().contains(">Coba sekarang</a>"));
     }
     let read = site.payment(1, payment).await;
     assert_eq!(read["payment"]["status"], "processing", "unknown is a state");
     assert_eq!(read["checkout_url"], way(&first).as_str());
+}
+
+/// It asks for news by itself: with a script that changes it in place, and without by loading itself again.
+#[track_caller]
+fn asks_again(page: &Answer, seconds: u32) {
+    let text = page.text();
+    assert!(text.contains(&format!(" data-refresh=\"{seconds}\">")), "{text}");
+    assert!(text.contains("<script src=\"/pages/live.js\" defer></script>"));
+    let meta = format!("<noscript><meta http-equiv=\"refresh\" content=\"{seconds}\"></noscript>");
+    assert!(text.contains(&meta), "{text}");
+    assert!(text.contains("<div id=\"news\" role=\"status\">"), "what changes is read out");
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(
+        policy.contains("script-src 'self'; connect-src 'self';") && !policy.contains("unsafe"),
+        "{policy}"
+    );
+}
+
+#[tokio::test]
+async fn a_slow_stripe_keeps_nobody_before_an_empty_page() {
+    let (site, stripe) = without_webhooks(Backend::SqliteMemory, &[]).await;
+    site.pesos(5, 1).await;
+    let (payment, first) = site.paid_for(1, 5, "k").await;
+    let slow = json!({ "kind": "slow", "method": "POST", "path": "/v1/checkout/sessions", "delay_ms": 8000, "times": 1 });
+    stripe.at_stripe("faults", slow).await;
+    let begun = std::time::Instant::now();
+    let page = visit(&way(&first)).await;
+    assert!(begun.elapsed() < std::time::Duration::from_secs(7), "{:?}", begun.elapsed());
+    assert_eq!(page.status, 503);
+    assert!(page.text().contains("kami sedang menghubungi Stripe"), "{}", page.text());
+    asks_again(&page, 5);
+    // The call went on meanwhile: whoever asks again finds the session that it opened.
+    eventually("the page leads on", async || visit(&way(&first)).await.status == 303).await;
+    assert_eq!(site.count("checkout_sessions").await, 1);
+    assert_eq!(stripe.stripe_totals().await["sessions"]["open"], 1, "{}", stripe.stripe_totals().await);
+    assert_eq!(site.payment(1, payment).await["payment"]["status"], "processing");
+}
+
+#[tokio::test]
+async fn in_an_outage_a_patient_reads_words_and_a_program_a_problem() {
+    let site = Site::new().await;
+    site.pesos(5, 1).await;
+    let (_, first) = site.paid_for(1, 5, "k").await;
+    site.database.execute("ALTER TABLE payments RENAME TO elsewhere").await.unwrap();
+    for url in [way(&first), callback(&way(&first))] {
+        let path = split(&url).1;
+        let browser = site.get(&path).header("Accept", "text/html,application/xhtml+xml,*/*;q=0.8");
+        let page = browser.send().await;
+        assert!(page.status >= 500, "{}", page.status);
+        assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+        assert!(page.text().contains("Anda tidak akan ditagih dua kali."), "{}", page.text());
+        assert!(page.text().contains("TEST"));
+        asks_again(&page, 5);
+        assert_eq!(page.header("retry-after"), Some("5"));
+        let english =
+            site.get(&path).header("Accept", "text/html").header("Accept-Language", "en").send().await;
+        assert!(english.text().contains("you will not be charged twice"), "{}", english.text());
+        let program = site.get(&path).send().await;
+        assert_eq!(program.header("content-type"), Some("application/problem+json"), "{}", program.text());
+    }
+    let api =
+        site.get("/api/v1/payments").bearer(&site.patient(1)).header("Accept", "text/html").send().await;
+    assert_eq!(api.header("content-type"), Some("application/problem+json"));
+}
+
+#[tokio::test]
+async fn an_amount_is_written_as_on_the_button() {
+    let site = Site::new().await;
+    let rows = [
+        (5, "5000.00", "PHP", "PHP 5.000,00"),
+        (6, "150000.00", "IDR", "Rp 150.000,00"),
+        (7, "5000", "JPY", "JPY 5.000"),
+    ];
+    for (consultation, fee, currency, shown) in rows {
+        site.consultation(consultation, 1, fee, currency).await;
+        let key = format!("k{consultation}");
+        let press =
+            site.pay(1).header("X-Idempotency-Key", &key).json(crate::support::body(consultation, fee));
+        let first = press.send().await;
+        assert_eq!(first.status, 201, "{}", first.text());
+        let opened = Opened::of(&first, site.process(&way(&first)).await);
+        let at_stripe = visit(&opened.page).await;
+        assert!(at_stripe.text().contains(&format!("<h1>{shown}</h1>")), "{}", at_stripe.text());
+        assert!(at_stripe.text().contains(&format!("Bayar {shown}</button>")), "{}", at_stripe.text());
+        let unpaid = opened.come_back().await;
+        assert!(unpaid.text().contains(&format!("<dd>{shown}</dd>")), "{}", unpaid.text());
+        site.at_stripe(&format!("sessions/{}/pay", opened.session), json!({ "card": GOOD })).await;
+        site.until_status(opened.payment, "completed").await;
+        let paid = opened.come_back().await;
+        assert!(paid.text().contains(&format!("<dd>{shown}</dd>")), "{}", paid.text());
+        let invoice =
+            paid.text().split("href=\"").nth(2).unwrap().split('"').next().unwrap().replace("&amp;", "&");
+        let invoice = site.get(&invoice).send().await;
+        assert!(invoice.text().contains(shown), "{}", invoice.text());
+    }
+}
+
+#[tokio::test]
+async fn the_paid_page_hands_out_the_invoice_in_the_same_tab() {
+    let site = Site::new().await;
+    let opened = site.completed(1, 5, GOOD).await;
+    let page = opened.come_back().await;
+    let number =
+        site.payment(1, opened.payment).await["invoice"]["invoice_number"].as_str().unwrap().to_owned();
+    assert!(page.text().contains(&format!("download=\"{number}.pdf\"")), "{}", page.text());
+    for word in ["target=", "<script", "http-equiv"] {
+        assert!(!page.text().contains(word), "{word}: {}", page.text());
+    }
+    let back = json!({ "amount": "2000.00" });
+    assert_eq!(site.refund(opened.payment, "r", &back).send().await.status, 201);
+    let page = opened.come_back().await;
+    assert!(page.text().contains("<dt>Dikembalikan</dt><dd>PHP 2.000,00</dd>"), "{}", page.text());
 }
 
 #[tokio::test]

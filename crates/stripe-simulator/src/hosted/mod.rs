@@ -4,6 +4,7 @@
 //! the simulator is mounted and under whatever name the browser reaches it.
 
 pub(crate) mod form;
+mod language;
 mod page;
 
 use axum::Router;

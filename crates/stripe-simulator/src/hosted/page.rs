@@ -3,16 +3,17 @@
 use maud::{DOCTYPE, Markup, html};
 
 use super::form::{Kept, Mistakes};
+use super::language::Language;
 use crate::model::money;
 use crate::model::session::{Session, SessionStatus};
 
 pub(crate) const STYLE: &str = include_str!("style.css");
 
 /// The frame of every page. `root` is the relative way from the page up to `/c/`.
-fn frame(title: &str, root: &str, body: &Markup) -> String {
+fn frame(language: Language, title: &str, root: &str, body: &Markup) -> String {
     html! {
         (DOCTYPE)
-        html lang="en" {
+        html lang=(language.code()) {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
@@ -22,7 +23,7 @@ fn frame(title: &str, root: &str, body: &Markup) -> String {
                 link rel="stylesheet" href={ (root) "style.css" };
             }
             body {
-                p.banner { strong { "TEST" } " – this is a simulator: no money moves. Use a test card." }
+                header.banner { strong { "TEST" } " – " (language.say("this is a simulator: no money moves. Use a test card.")) }
                 main { (body) }
             }
         }
@@ -32,34 +33,36 @@ fn frame(title: &str, root: &str, body: &Markup) -> String {
 
 /// The page that asks for the card.
 pub(crate) fn form(session: &Session, kept: &Kept, mistakes: &Mistakes, notice: Option<&str>) -> String {
-    let amount = money::format(session.amount_total, &session.currency);
-    let verb = match session.submit_type.as_deref() {
+    let amount = money::shown(session.amount_total, &session.currency);
+    let language = Language::of(session);
+    let verb = language.say(match session.submit_type.as_deref() {
         Some("book") => "Book",
         Some("donate") => "Donate",
         _ => "Pay",
-    };
+    });
     let body = html! {
         @if let Some(cancel_url) = &session.cancel_url {
-            p.back { a href=(cancel_url) { "← Back" } }
+            p.back { a href=(cancel_url) { (language.say("← Back")) } }
         }
         header {
             p.summary { (session.summary()) }
             h1 { (amount) }
         }
         @if let Some(notice) = notice {
-            p.notice role="alert" { (notice) }
+            p.notice role="alert" { (language.say(notice)) }
         }
         (card_form(session, kept, mistakes, &format!("{verb} {amount}")))
         @if session.takes_bank_accounts() {
-            (bank_form(session, kept, mistakes, &format!("{verb} {amount} by bank")))
+            (bank_form(session, kept, mistakes, &format!("{verb} {amount} {}", language.say("by bank"))))
         }
     };
-    frame(&format!("{verb} {amount}"), "../", &body)
+    frame(language, &format!("{verb} {amount}"), "../", &body)
 }
 
 /// The payer's address: fixed where the shop gave it.
 fn email<'a>(session: &'a Session, kept: &'a Kept, prefix: &'a str, mistake: Option<&'a str>) -> Field<'a> {
     Field {
+        language: Language::of(session),
         label: "Email",
         prefix,
         name: "email",
@@ -73,27 +76,27 @@ fn email<'a>(session: &'a Session, kept: &'a Kept, prefix: &'a str, mistake: Opt
 }
 
 fn card_form(session: &Session, kept: &Kept, mistakes: &Mistakes, submit: &str) -> Markup {
-    let none = Mistakes::default();
+    let (none, language) = (Mistakes::default(), Language::of(session));
     let mistakes = if mistakes.in_bank_form { &none } else { mistakes };
     html! {
         form method="post" autocomplete="on" novalidate {
             (email(session, kept, "", mistakes.email).render())
             (Field {
-                label: "Card number", prefix: "", name: "cardNumber", kind: "text", autocomplete: "cc-number",
+                language, label: "Card number", prefix: "", name: "cardNumber", kind: "text", autocomplete: "cc-number",
                 hint: "4242 4242 4242 4242", value: "", fixed: false, mistake: mistakes.number,
             }.render())
             div.pair {
                 (Field {
-                    label: "MM / YY", prefix: "", name: "cardExpiry", kind: "text", autocomplete: "cc-exp",
+                    language, label: "MM / YY", prefix: "", name: "cardExpiry", kind: "text", autocomplete: "cc-exp",
                     hint: "12 / 34", value: &kept.expiry, fixed: false, mistake: mistakes.expiry,
                 }.render())
                 (Field {
-                    label: "CVC", prefix: "", name: "cardCvc", kind: "text", autocomplete: "cc-csc",
+                    language, label: "CVC", prefix: "", name: "cardCvc", kind: "text", autocomplete: "cc-csc",
                     hint: "123", value: "", fixed: false, mistake: mistakes.cvc,
                 }.render())
             }
             (Field {
-                label: "Cardholder name", prefix: "", name: "billingName", kind: "text", autocomplete: "cc-name",
+                language, label: "Cardholder name", prefix: "", name: "billingName", kind: "text", autocomplete: "cc-name",
                 hint: "", value: &kept.name, fixed: false, mistake: mistakes.name,
             }.render())
             button type="submit" { (submit) }
@@ -102,18 +105,18 @@ fn card_form(session: &Session, kept: &Kept, mistakes: &Mistakes, submit: &str) 
 }
 
 fn bank_form(session: &Session, kept: &Kept, mistakes: &Mistakes, submit: &str) -> Markup {
-    let none = Mistakes::default();
+    let (none, language) = (Mistakes::default(), Language::of(session));
     let mistakes = if mistakes.in_bank_form { mistakes } else { &none };
     html! {
         form.other method="post" autocomplete="off" novalidate {
-            h2 { "Or from a bank account" }
+            h2 { (language.say("Or from a bank account")) }
             (email(session, kept, "bank-", mistakes.email).render())
             (Field {
-                label: "Account number", prefix: "bank-", name: "accountNumber", kind: "text",
+                language, label: "Account number", prefix: "bank-", name: "accountNumber", kind: "text",
                 autocomplete: "off", hint: "000123456789", value: "", fixed: false, mistake: mistakes.number,
             }.render())
             (Field {
-                label: "Account holder", prefix: "bank-", name: "billingName", kind: "text", autocomplete: "name",
+                language, label: "Account holder", prefix: "bank-", name: "billingName", kind: "text", autocomplete: "name",
                 hint: "", value: &kept.name, fixed: false, mistake: mistakes.name,
             }.render())
             button.plain type="submit" { (submit) }
@@ -122,6 +125,7 @@ fn bank_form(session: &Session, kept: &Kept, mistakes: &Mistakes, submit: &str) 
 }
 
 struct Field<'a> {
+    language: Language,
     label: &'a str,
     /// Keeps the ids of two forms apart.
     prefix: &'a str,
@@ -141,13 +145,13 @@ impl Field<'_> {
         let mistake_id = format!("{id}-error");
         html! {
             div.field {
-                label for=(id) { (self.label) }
+                label for=(id) { (self.language.say(self.label)) }
                 input id=(id) name=(self.name) type=(self.kind) autocomplete=(self.autocomplete)
                     inputmode=[numeric.then_some("numeric")] placeholder=(self.hint) value=(self.value)
                     readonly[self.fixed] required aria-invalid=[self.mistake.map(|_| "true")]
                     aria-describedby=[self.mistake.map(|_| &mistake_id)];
                 @if let Some(mistake) = self.mistake {
-                    p.mistake id=(mistake_id) { (mistake) }
+                    p.mistake id=(mistake_id) { (self.language.say(mistake)) }
                 }
             }
         }
@@ -156,45 +160,59 @@ impl Field<'_> {
 
 /// The page that stands for the bank's 3-D Secure challenge.
 pub(crate) fn challenge(session: &Session) -> String {
-    let amount = money::format(session.amount_total, &session.currency);
+    let (amount, language) = (money::shown(session.amount_total, &session.currency), Language::of(session));
     let body = html! {
         header {
-            p.summary { "3-D Secure 2 – test page of the bank" }
-            h1 { "Is it you who pays " (amount) "?" }
+            p.summary { (language.say("3-D Secure 2 – test page of the bank")) }
+            h1 { (language.say("Is it you who pays")) " " (amount) "?" }
         }
         form method="post" {
-            button type="submit" name="result" value="complete" { "Complete authentication" }
-            button.plain type="submit" name="result" value="fail" { "Fail authentication" }
+            button type="submit" name="result" value="complete" { (language.say("Complete authentication")) }
+            button.plain type="submit" name="result" value="fail" { (language.say("Fail authentication")) }
         }
     };
-    frame("Authenticate the payment", "../../../", &body)
+    frame(language, language.say("Authenticate the payment"), "../../../", &body)
 }
 
 /// The page of a session that can no longer be paid.
 pub(crate) fn closed(session: &Session) -> String {
-    let amount = money::format(session.amount_total, &session.currency);
-    let body = match session.status {
-        SessionStatus::Complete if session.unpaid => html! {
-            header {
-                h1 { "This payment is with your bank" }
-                p { "It may take some days until it is certain that " (amount) " was paid." }
+    let (amount, language) = (money::shown(session.amount_total, &session.currency), Language::of(session));
+    let say = |text| language.say(text);
+    let body = html! {
+        header {
+            @match session.status {
+                SessionStatus::Complete if session.unpaid => {
+                    h1 { (say("This payment is with your bank")) }
+                    p { (say("It may take some days until it is certain that")) " " (amount) " " (say("was paid.")) }
+                }
+                SessionStatus::Complete => {
+                    h1 { (say("This payment is complete")) }
+                    p { (amount) " " (say("was paid.")) " " (say("You are not charged again.")) }
+                }
+                SessionStatus::Open | SessionStatus::Expired => {
+                    h1 { (say("This payment page has expired")) }
+                    p { (say("Nothing was charged.")) }
+                }
             }
-            p { a.button href=(session.success_address()) { "Continue" } }
-        },
-        SessionStatus::Complete => html! {
-            header { h1 { "This payment is complete" } p { (amount) " was paid. You are not charged again." } }
-            p { a.button href=(session.success_address()) { "Continue" } }
-        },
-        SessionStatus::Open | SessionStatus::Expired => html! {
-            header { h1 { "This payment page has expired" } p { "Nothing was charged." } }
-            @if let Some(cancel_url) = &session.cancel_url {
-                p { a.button href=(cancel_url) { "Go back and start again" } }
-            } @else {
-                p { "Go back to where you came from and start again." }
-            }
-        },
+        }
+        (way_on(session, language))
     };
-    frame("Payment page closed", "../", &body)
+    frame(language, say("Payment page closed"), "../", &body)
+}
+
+/// Where the payer of a closed page goes.
+fn way_on(session: &Session, language: Language) -> Markup {
+    let say = |text| language.say(text);
+    let complete = session.status == SessionStatus::Complete;
+    html! {
+        @if complete {
+            p { a.button href=(session.success_address()) { (say("Continue")) } }
+        } @else if let Some(cancel_url) = &session.cancel_url {
+            p { a.button href=(cancel_url) { (say("Go back and start again")) } }
+        } @else {
+            p { (say("Go back to where you came from and start again.")) }
+        }
+    }
 }
 
 /// The page of an address that leads nowhere.
@@ -202,7 +220,7 @@ pub(crate) fn missing() -> String {
     let body = html! {
         header { h1 { "There is no such payment page" } p { "Check the address, or go back and start again." } }
     };
-    frame("Not found", "../", &body)
+    frame(Language::English, "Not found", "../", &body)
 }
 
 /// The page for when the database does not answer.
@@ -213,5 +231,5 @@ pub(crate) fn broken() -> String {
             p { "Load it again in a moment: you will see whether the payment went through." }
         }
     };
-    frame("Try again", "../", &body)
+    frame(Language::English, "Try again", "../", &body)
 }

@@ -46,21 +46,39 @@ pub(crate) fn step(currency: &str) -> i64 {
     }
 }
 
-/// An amount in smallest units as the payer reads it: 500000 in `php` is "₱5,000.00".
+/// An amount in smallest units as Stripe's API writes it in its messages: 500000 in `php` is "₱5,000.00".
 pub(crate) fn format(amount: i64, currency: &str) -> String {
-    let decimals = decimals(currency);
-    let digits = format!("{:0>width$}", amount.unsigned_abs(), width = decimals + 1);
-    let (whole, fraction) = digits.split_at(digits.len() - decimals);
-    let sign = if amount < 0 { "-" } else { "" };
-    let point = if decimals == 0 { "" } else { "." };
-    format!("{sign}{}{}{point}{fraction}", symbol(currency), grouped(whole))
+    let (sign, whole, fraction) = parts(amount, decimals(currency));
+    let point = if fraction.is_empty() { "" } else { "." };
+    format!("{sign}{}{}{point}{fraction}", symbol(currency), grouped(&whole, ','))
 }
 
-fn grouped(whole: &str) -> String {
+/// The same as the payer reads it: "PHP 5.000,00", as it stands on the button that led here and on the invoice that
+/// follows. With the decimals that the currency has in life.
+pub(crate) fn shown(amount: i64, currency: &str) -> String {
+    let (sign, whole, mut fraction) = parts(amount, decimals(currency));
+    if listed(WHOLE_HUNDREDS, currency) {
+        fraction.clear();
+    } else if currency == "mga" {
+        fraction.push_str("00");
+    }
+    let comma = if fraction.is_empty() { "" } else { "," };
+    let unit = if currency == "idr" { "Rp".to_owned() } else { currency.to_uppercase() };
+    format!("{sign}{unit} {}{comma}{fraction}", grouped(&whole, '.'))
+}
+
+/// Sign, whole units and the digits behind the point.
+fn parts(amount: i64, decimals: usize) -> (&'static str, String, String) {
+    let digits = format!("{:0>width$}", amount.unsigned_abs(), width = decimals + 1);
+    let (whole, fraction) = digits.split_at(digits.len() - decimals);
+    (if amount < 0 { "-" } else { "" }, whole.to_owned(), fraction.to_owned())
+}
+
+fn grouped(whole: &str, separator: char) -> String {
     let mut text = String::new();
     for (place, digit) in whole.chars().enumerate() {
         if place > 0 && (whole.len() - place).is_multiple_of(3) {
-            text.push(',');
+            text.push(separator);
         }
         text.push(digit);
     }
@@ -89,7 +107,7 @@ fn symbol(currency: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{format, is_supported, step};
+    use super::{format, is_supported, shown, step};
 
     #[test]
     fn amounts_read_as_people_write_them() {
@@ -104,6 +122,21 @@ mod tests {
             (-1_050, "eur", "-€10.50"),
         ] {
             assert_eq!(format(amount, currency), text);
+        }
+    }
+
+    #[test]
+    fn amounts_read_as_on_the_button() {
+        for (amount, currency, text) in [
+            (500_000, "php", "PHP 5.000,00"),
+            (15_000_000, "idr", "Rp 150.000,00"),
+            (5_000, "jpy", "JPY 5.000"),
+            (5_120, "kwd", "KWD 5,120"),
+            (500_000, "isk", "ISK 5.000"),
+            (5_000, "mga", "MGA 5.000,00"),
+            (-200_000, "php", "-PHP 2.000,00"),
+        ] {
+            assert_eq!(shown(amount, currency), text);
         }
     }
 

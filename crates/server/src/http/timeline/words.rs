@@ -2,7 +2,8 @@
 
 use crate::http::language::Language;
 use sekali_core::domain::record::{Amount, EndReason};
-use sekali_core::domain::{Actor, Entry, What};
+use sekali_core::domain::{Actor, Currency, Decimal, Entry, Money, What};
+use sekali_invoice::format_money;
 
 /// What an entry says. One of a kind that this version does not know is named by its kind.
 pub(super) fn tell(entry: Option<&Entry>, kind: &str, language: Language) -> String {
@@ -71,8 +72,12 @@ fn pair(id: &str, en: &str) -> (String, String) {
     (id.to_owned(), en.to_owned())
 }
 
+/// As on the button. What a later version has recorded in a currency that this one does not know stays as it is.
 fn show(amount: &Amount) -> String {
-    format!("{} {}", amount.currency, amount.amount)
+    let money = Currency::from_code(&amount.currency)
+        .zip(Decimal::parse_digits(&amount.amount).ok())
+        .and_then(|(currency, decimal)| Money::from_decimal(decimal, currency).ok());
+    money.map_or_else(|| format!("{} {}", amount.currency, amount.amount), format_money)
 }
 
 fn duplicate(times: u64, caught: &str) -> (String, String) {
