@@ -127,7 +127,7 @@ async fn a_slow_stripe_keeps_nobody_before_an_empty_page() {
     let (payment, first) = site.paid_for(1, 5, "k").await;
     let slow = json!({ "kind": "slow", "method": "POST", "path": "/v1/checkout/sessions", "delay_ms": 8000, "times": 1 });
     stripe.at_stripe("faults", slow).await;
-    let begun = std::time::Instant::now();
+    let begun = tokio::time::Instant::now();
     let page = visit(&way(&first)).await;
     assert!(begun.elapsed() < std::time::Duration::from_secs(7), "{:?}", begun.elapsed());
     assert_eq!(page.status, 503);
