@@ -187,11 +187,11 @@ async fn an_amount_is_written_as_on_the_button() {
         assert!(at_stripe.text().contains(&format!("<h1>{shown}</h1>")), "{}", at_stripe.text());
         assert!(at_stripe.text().contains(&format!("Bayar {shown}</button>")), "{}", at_stripe.text());
         let unpaid = opened.come_back().await;
-        assert!(unpaid.text().contains(&format!("<dd>{shown}</dd>")), "{}", unpaid.text());
+        assert!(unpaid.text().contains(&format!("<dd class=\"amount\">{shown}</dd>")), "{}", unpaid.text());
         site.at_stripe(&format!("sessions/{}/pay", opened.session), json!({ "card": GOOD })).await;
         site.until_status(opened.payment, "completed").await;
         let paid = opened.come_back().await;
-        assert!(paid.text().contains(&format!("<dd>{shown}</dd>")), "{}", paid.text());
+        assert!(paid.text().contains(&format!("<dd class=\"amount\">{shown}</dd>")), "{}", paid.text());
         let invoice =
             paid.text().split("href=\"").nth(2).unwrap().split('"').next().unwrap().replace("&amp;", "&");
         let invoice = site.get(&invoice).send().await;
@@ -213,7 +213,7 @@ async fn the_paid_page_hands_out_the_invoice_in_the_same_tab() {
     let back = json!({ "amount": "2000.00" });
     assert_eq!(site.refund(opened.payment, "r", &back).send().await.status, 201);
     let page = opened.come_back().await;
-    assert!(page.text().contains("<dt>Dikembalikan</dt><dd>PHP 2.000,00</dd>"), "{}", page.text());
+    assert!(page.text().contains("<dt>Dikembalikan</dt><dd class=\"amount\">PHP 2.000,00</dd>"), "{}", page.text());
 }
 
 #[tokio::test]
