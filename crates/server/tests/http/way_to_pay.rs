@@ -213,7 +213,11 @@ async fn the_paid_page_hands_out_the_invoice_in_the_same_tab() {
     let back = json!({ "amount": "2000.00" });
     assert_eq!(site.refund(opened.payment, "r", &back).send().await.status, 201);
     let page = opened.come_back().await;
-    assert!(page.text().contains("<dt>Dikembalikan</dt><dd class=\"amount\">PHP 2.000,00</dd>"), "{}", page.text());
+    assert!(
+        page.text().contains("<dt>Dikembalikan</dt><dd class=\"amount\">PHP 2.000,00</dd>"),
+        "{}",
+        page.text()
+    );
 }
 
 #[tokio::test]
