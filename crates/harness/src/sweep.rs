@@ -138,8 +138,10 @@ async fn play_batch(link: Link, start: Start, faults: &[Fault]) -> Counted {
         counted.struck += u64::from(linked.proxy.has_struck());
         counted.stories += 1;
     }
-    linked.proxy.set(None);
     counted.again = patient.again;
+    linked.proxy.set(None);
+    // A link that fell silent ends: as long as this process holds it, the other end cannot know that nobody is there.
+    linked.proxy.sever();
     all_is_settled_once(&mut linked.stage, &acknowledged, &format!("{link:?} {faults:?}")).await;
     counted
 }

@@ -113,12 +113,18 @@ impl Pool {
 }
 
 fn tells_session(options: &Options) -> Hook {
-    let settings = settings(options, "SET");
+    let settings = format!("{}; {VANISHED}", settings(options, "SET"));
     Hook::async_fn(move |client: &mut deadpool_postgres::ClientWrapper, _| {
         let settings = settings.clone();
         Box::pin(async move { client.batch_execute(&settings).await.map_err(HookError::Backend) })
     })
 }
+
+/// PostgreSQL, too, notices within a minute that we have vanished (a network that swallows everything). Between a
+/// statement and the end of its transaction, that we had sent and it has not got, nothing else would ever end the
+/// session, which holds its locks.
+const VANISHED: &str =
+    "SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3";
 
 /// What a session, or behind a pooler each transaction, is told at its start: durable commits whatever
 /// the server's default is, and an end to every wait. The rest is about plans: they are made once, since planning

@@ -84,6 +84,9 @@ async fn a_session_is_set_up_for_durable_commits_and_bounded_waits() {
         ("lock_timeout", "10s"),
         ("idle_in_transaction_session_timeout", "30s"),
         ("application_name", "sekali"),
+        ("tcp_keepalives_idle", "30"),
+        ("tcp_keepalives_interval", "10"),
+        ("tcp_keepalives_count", "3"),
     ];
     for (setting, value) in settings {
         assert_eq!(text(&store, &format!("SELECT current_setting('{setting}')")).await, value, "{setting}");
