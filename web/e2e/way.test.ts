@@ -14,7 +14,7 @@ import { expire, newPayment, payUnheard, sessionOf, stripeFails } from './suppor
 
 const stack = useStack();
 const SESSIONS = '/v1/checkout/sessions';
-const SHOWN = 'PHP\u00a05.000,00';
+const SHOWN = 'PHP 5.000,00';
 
 /** A browser that has followed a payment's way to the page where it is paid. */
 async function atStripe(options?: BrowserContextOptions) {
