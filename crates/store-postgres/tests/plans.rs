@@ -15,6 +15,9 @@ use uuid::Uuid;
 
 /// What has come to its end long ago, in every table.
 const OLD: i64 = 3_000;
+/// So many are looked at, at most: far fewer than those. A statement may meet entries of rows that are gone, which stay as
+/// long as any transaction of the whole server, in another test for one, might still see them.
+const MOST: i64 = 150;
 const LONG_AGO: &str = "'2020-01-01 00:00:00Z'";
 
 fn insert_old_rows(database: &TestDatabase) {
@@ -146,7 +149,7 @@ async fn plans_made_on_empty_tables_stay_good_when_they_have_grown() {
         }
         let mut counts = use_all(&store, payment).await;
         println!("analyzed: {grown}: {counts:?}");
-        counts.retain(|(_, rows)| *rows > 60);
+        counts.retain(|(_, rows)| *rows > MOST);
         assert_eq!(counts, [], "too many rows are looked at (analyzed: {grown})");
     }
 }
