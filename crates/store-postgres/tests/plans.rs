@@ -6,18 +6,16 @@ mod common;
 use common::{NOW, insert_consultations, intends, migrated_with, paid, pay, text, uuid};
 use sekali_core::domain::{IdempotencyKey, PaymentId, UserId};
 use sekali_core::ports::{
-    AuditStore, CaseStore, FileStore, InboxStore, OutboxQuery, OutboxStore, ReconcileStore, StoreError,
+    AuditStore, CaseStore, FileStore, InboxStore, OutboxQuery, OutboxStore, ReconcileStore, SchemaStore,
+    StoreError,
 };
 use sekali_store_postgres::{Options, PostgresStore};
-use sekali_test_support::postgres::TestDatabase;
+use sekali_test_support::postgres::{Server, TestDatabase};
 use std::time::Duration;
 use uuid::Uuid;
 
 /// What has come to its end long ago, in every table.
 const OLD: i64 = 3_000;
-/// So many are looked at, at most: far fewer than those. A statement may meet entries of rows that are gone, which stay as
-/// long as any transaction of the whole server, in another test for one, might still see them.
-const MOST: i64 = 150;
 const LONG_AGO: &str = "'2020-01-01 00:00:00Z'";
 
 fn insert_old_rows(database: &TestDatabase) {
@@ -124,7 +122,13 @@ async fn use_all(store: &PostgresStore, payment: PaymentId) -> Vec<(&'static str
 
 #[tokio::test(flavor = "multi_thread")]
 async fn plans_made_on_empty_tables_stay_good_when_they_have_grown() {
-    let (database, store) = migrated_with(&Options { connections: 1, ..Options::default() }).await;
+    // Of its own: as long as another test's transaction might still see them, entries of rows that are gone would stay
+    // in the indexes, and be counted.
+    let server = Server::start();
+    let database = server.database();
+    let options = Options { connections: 1, ..Options::default() };
+    let store = PostgresStore::connect(&database.url, &options).unwrap();
+    store.migrate().await.unwrap();
     // Only so do the plans stay those of the empty tables.
     let tables = store.query("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").await.unwrap();
     for table in tables.rows.concat() {
@@ -149,7 +153,7 @@ async fn plans_made_on_empty_tables_stay_good_when_they_have_grown() {
         }
         let mut counts = use_all(&store, payment).await;
         println!("analyzed: {grown}: {counts:?}");
-        counts.retain(|(_, rows)| *rows > MOST);
+        counts.retain(|(_, rows)| *rows > 60);
         assert_eq!(counts, [], "too many rows are looked at (analyzed: {grown})");
     }
 }
