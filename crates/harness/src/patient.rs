@@ -19,6 +19,28 @@ pub const REFUND: i64 = 300_000;
 /// Before the same is asked again.
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// What a story is made of, in this order: each asks the service for something, again and again, until it is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chapter {
+    /// BAYAR is pressed.
+    Press,
+    /// The way to Stripe.
+    Way,
+    /// Stripe's webhook, after the payment there.
+    Webhook,
+    /// The way back.
+    Back,
+    /// A part is given back.
+    Refund,
+    /// BAYAR is pressed again, with the same key.
+    Again,
+}
+
+impl Chapter {
+    /// All of them.
+    pub const ALL: [Self; 6] = [Self::Press, Self::Way, Self::Webhook, Self::Back, Self::Refund, Self::Again];
+}
+
 /// Who plays the stories, one after the other, and through which server.
 pub struct Patient<'s> {
     /// To the server.
@@ -44,22 +66,32 @@ impl<'s> Patient<'s> {
         Self { connection: stage.servers[0].connect(), stage, mailbox, again: 0 }
     }
 
-    /// The whole story of one consultation.
-    pub async fn lives(&mut self, consultation: i64) -> Acknowledged {
+    /// The whole story of one consultation; `begins` is told of each chapter before it is begun.
+    pub async fn lives(
+        &mut self,
+        consultation: i64,
+        mut begins: impl AsyncFnMut(Chapter, &mut Connection),
+    ) -> Acknowledged {
+        begins(Chapter::Press, &mut self.connection).await;
         let press = Press::own(consultation, format!("story-{consultation}")).request();
         let answer = self.until(&press, names_payment).await;
         let payment = payment_id(&answer);
         let body = answer.json();
         let checkout = body["data"]["checkout_url"].as_str();
         let checkout = checkout.unwrap_or_else(|| panic!("no way to pay: {}", answer.body));
+        begins(Chapter::Way, &mut self.connection).await;
         let redirect = self.until(&Request::get(path_of(checkout)), |answer| answer.status == 303).await;
         let session = session_of(&redirect).unwrap_or_else(|| panic!("no way to Stripe: {redirect:?}"));
         self.stage.stripe.pay(&session).await;
         let letter = self.mailbox.take("checkout.session.completed", &session).await;
+        begins(Chapter::Webhook, &mut self.connection).await;
         self.until(&letter.request(), |answer| answer.status == 200).await;
         let back = callback(payment, &session);
+        begins(Chapter::Back, &mut self.connection).await;
         self.until(&back, |answer| answer.body.contains("Pembayaran berhasil")).await;
+        begins(Chapter::Refund, &mut self.connection).await;
         self.is_refunded(payment).await;
+        begins(Chapter::Again, &mut self.connection).await;
         // However it was answered first, it is the same payment now, and always was.
         let last = self.until(&press, names_payment).await;
         assert_eq!((last.status, payment_id(&last)), (409, payment), "{}", last.body);
