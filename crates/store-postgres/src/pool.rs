@@ -130,7 +130,8 @@ const VANISHED: &str =
 /// the server's default is, and an end to every wait. The rest is about plans: they are made once, since planning
 /// a statement over arrays costs more than executing it, and so they may be made while the tables are still empty.
 /// Every statement finds its rows by an index; the switches keep a plan from reading whole tables,
-/// which is cheaper only as long as they are small.
+/// which is cheaper only as long as they are small. A plan that has to do it all the same then looks so dear that
+/// PostgreSQL would compile it, which takes longer than any of our statements.
 fn settings(options: &Options, set: &str) -> String {
     let wait = |name: &str, wait: Duration| format!("{name} = {}", wait.as_millis());
     [
@@ -141,6 +142,7 @@ fn settings(options: &Options, set: &str) -> String {
         "enable_seqscan = off".to_owned(),
         "enable_hashjoin = off".to_owned(),
         "enable_mergejoin = off".to_owned(),
+        "jit = off".to_owned(),
         wait("lock_timeout", options.lock_timeout),
         wait("statement_timeout", options.statement_timeout),
         wait("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION),

@@ -87,6 +87,7 @@ async fn a_session_is_set_up_for_durable_commits_and_bounded_waits() {
         ("tcp_keepalives_idle", "30"),
         ("tcp_keepalives_interval", "10"),
         ("tcp_keepalives_count", "3"),
+        ("jit", "off"),
     ];
     for (setting, value) in settings {
         assert_eq!(text(&store, &format!("SELECT current_setting('{setting}')")).await, value, "{setting}");
