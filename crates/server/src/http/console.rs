@@ -29,6 +29,7 @@ use std::sync::Arc;
 pub(super) fn router(app: &Arc<App>) -> Router<Arc<App>> {
     let pages = Router::new()
         .route("/console", get(assets::console))
+        .route("/console/", get(assets::console))
         .route("/console/{*path}", get(assets::console_path))
         .route_layer(from_fn_with_state(app.clone(), frame::placed));
     let door = Router::new()

@@ -24,6 +24,8 @@ async fn an_admins_token_begins_a_session_that_ends_with_it() {
         assert!(value.starts_with("sekali_console=7."), "{cookie}");
         assert_eq!(attributes, "Path=/console; Max-Age=3600; HttpOnly; SameSite=Strict");
         assert!(!cookie.contains(&token) && !answer.text().contains("eyJ"), "the token itself is not kept");
+        let logs = site.logs.text();
+        assert!(!logs.contains(&token) && !logs.contains(value.split_once('=').unwrap().1), "nor logged");
     }
     let operator = site.operator(7).await;
     assert_eq!(operator.read("/console/api/session").await["user_id"], 7);

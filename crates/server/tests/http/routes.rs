@@ -57,6 +57,7 @@ pub(crate) const ROUTES: &[(&str, &str, Guard)] = &[
     ("GET", "/console/api/health", Session),
     ("GET", "/console/api/live", Session),
     ("GET", "/console", Nothing),
+    ("GET", "/console/", Nothing),
     ("GET", "/console/{*path}", Nothing),
     ("GET", "/problems/{name}", Nothing),
     ("GET", "/", Nothing),

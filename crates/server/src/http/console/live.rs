@@ -155,7 +155,7 @@ impl Listener {
         }
         loop {
             tokio::select! {
-                _ = self.stop.wait_for(|stop| *stop) => return Some(self.end("stopping")),
+                () = stopped(&mut self.stop) => return Some(self.end("stopping")),
                 news = self.news.recv() => match news {
                     Ok(changed) => return Some(payments(&changed)),
                     Err(broadcast::error::RecvError::Lagged(_)) => {
@@ -181,6 +181,11 @@ impl Listener {
         self.over = true;
         event("end", &json!({ "reason": reason }))
     }
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // An error means that nobody can tell any more: that is the end as well.
+    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 fn payments(changed: &[PaymentId]) -> String {
