@@ -24,8 +24,9 @@ export function segmentsOf(shares: readonly Share[]): Segment[] {
   });
 }
 
-/** The axis for durations: a hundredth of a millisecond to ten seconds. */
-const [SHORTEST_MS, LONGEST_MS] = [0.01, 10_000];
+/** The axis for durations: a hundredth of a millisecond to ten seconds, the last bound of the histograms. */
+const SHORTEST_MS = 0.01;
+export const LONGEST_MS = 10_000;
 
 /** How far along a logarithmic axis of 100 a duration lies: a cached step and a waiting lock both show. */
 export function alongLog(milliseconds: number): number {

@@ -195,9 +195,10 @@ export interface Step {
   step: string;
   count: number;
   mean_ms: number;
-  p50_ms: number;
-  p95_ms: number;
-  p99_ms: number;
+  /** Null: longer than the last bound of the histogram. */
+  p50_ms: number | null;
+  p95_ms: number | null;
+  p99_ms: number | null;
 }
 
 export interface Health {
@@ -224,7 +225,7 @@ export interface Health {
     waiting: number;
     given_up: number;
     oldest: string | null;
-    given_up_events: { id: string; kind: string; received_at: string; error: string | null }[];
+    given_up_events: StripeEvent[];
   };
   outbox: { waiting: number; parked: number; enabled: boolean };
   verify: {

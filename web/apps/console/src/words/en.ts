@@ -127,7 +127,6 @@ export const en = {
   steps,
   outcomes,
   operator: (id: number) => `operator ${id}`,
-  otherwise: 'somebody else',
 
   nav: {
     main: 'Console',
@@ -184,7 +183,6 @@ export const en = {
     today: 'Today',
     week: '7 days',
     month: '30 days',
-    any: 'Any time',
     notAmount: 'A number like 5000 or 5000.50, please.',
     csv: 'CSV',
     json: 'JSON',
@@ -195,7 +193,6 @@ export const en = {
     patient: 'Patient',
     consultation: 'Consultation',
     invoice: 'Invoice',
-    made: 'Made',
     matched: 'found as',
     older: 'Older',
     newest: 'Newest',
@@ -255,7 +252,6 @@ export const en = {
     disputes: 'Disputes',
     events: 'Stripe’s webhooks',
     cases: 'To look at',
-    none: 'None.',
     attempts: (count: number) => (count === 1 ? '1 attempt' : `${count} attempts`),
     more: 'Show what came after',
     by: (who: string) => `by ${who}`,
@@ -296,7 +292,6 @@ export const en = {
       `Not refunded by you: ${who} was faster, with ${amount} on ${when}.`,
     changedMeanwhile: 'Not refunded by you: what remains has changed meanwhile.',
     nowRemains: (amount: string) => `${amount} remains now.`,
-    startOver: 'Look at it again',
 
     cancelTitle: (id: number) => `Cancel payment ${id}?`,
     cancelText:

@@ -100,7 +100,6 @@ export const id: Messages = {
     failed: 'Webhook tidak dapat dikerjakan. Webhook tetap disimpan dan dicoba lagi.',
   },
   operator: (number) => `petugas ${number}`,
-  otherwise: 'pihak lain',
 
   nav: {
     main: 'Konsol',
@@ -157,7 +156,6 @@ export const id: Messages = {
     today: 'Hari ini',
     week: '7 hari',
     month: '30 hari',
-    any: 'Kapan saja',
     notAmount: 'Tulis angka seperti 5000 atau 5000.50.',
     csv: 'CSV',
     json: 'JSON',
@@ -168,7 +166,6 @@ export const id: Messages = {
     patient: 'Pasien',
     consultation: 'Konsultasi',
     invoice: 'Faktur',
-    made: 'Dibuat',
     matched: 'ditemukan sebagai',
     older: 'Lebih lama',
     newest: 'Terbaru',
@@ -225,7 +222,6 @@ export const id: Messages = {
     disputes: 'Sengketa',
     events: 'Webhook Stripe',
     cases: 'Perlu dilihat',
-    none: 'Tidak ada.',
     attempts: (count) => `${count} percobaan`,
     more: 'Tampilkan kelanjutannya',
     by: (who) => `oleh ${who}`,
@@ -266,7 +262,6 @@ export const id: Messages = {
       `Tidak dikembalikan oleh Anda: ${who} lebih cepat, sebesar ${amount} pada ${when}.`,
     changedMeanwhile: 'Tidak dikembalikan oleh Anda: sisanya sudah berubah sementara itu.',
     nowRemains: (amount) => `Kini tersisa ${amount}.`,
-    startOver: 'Lihat lagi',
 
     cancelTitle: (number) => `Batalkan pembayaran ${number}?`,
     cancelText:
