@@ -24,7 +24,8 @@ fn main() -> io::Result<()> {
             &missing,
             "<!doctype html><title>Sekali</title><p>The web pages are not built: use ./dev build.",
         )?;
-        files.push((missing, "index.html".to_owned()));
+        files.push((missing.clone(), "index.html".to_owned()));
+        files.push((missing, "console/index.html".to_owned()));
     }
     files.sort();
     let mut code = String::from("static ASSETS: &[Asset] = &[\n");

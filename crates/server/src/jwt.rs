@@ -74,6 +74,11 @@ impl Verifier {
 
     /// Who the token says it is.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<User, TokenError> {
+        self.verify_until(token, now).map(|(user, _)| user)
+    }
+
+    /// Who the token says it is, and when it ends.
+    pub fn verify_until(&self, token: &str, now: Timestamp) -> Result<(User, Timestamp), TokenError> {
         if token.len() > LONGEST {
             return Err(TokenError::Malformed);
         }
@@ -95,10 +100,11 @@ impl Verifier {
         mac.verify_slice(signature).map_err(|_| TokenError::Signature)
     }
 
-    fn check_claims(&self, json: &[u8], now: Timestamp) -> Result<User, TokenError> {
+    fn check_claims(&self, json: &[u8], now: Timestamp) -> Result<(User, Timestamp), TokenError> {
         let claims: Claims<'_> = serde_json::from_slice(json).map_err(|_| TokenError::Claims)?;
         let now = seconds(now);
-        if now >= claims.exp.ok_or(TokenError::Claims)? {
+        let ends = claims.exp.ok_or(TokenError::Claims)?;
+        if now >= ends {
             return Err(TokenError::Expired);
         }
         if claims.nbf.is_some_and(|not_before| now < not_before) {
@@ -111,7 +117,8 @@ impl Verifier {
             check_audience(claims.aud, audience)?;
         }
         let id = claims.sub.and_then(read_sub).ok_or(TokenError::Claims)?;
-        Ok(User { id, role: claims.role.map_or(Role::Patient, |word| Role::parse(&word)) })
+        let user = User { id, role: claims.role.map_or(Role::Patient, |word| Role::parse(&word)) };
+        Ok((user, moment(ends)))
     }
 }
 
@@ -123,6 +130,12 @@ fn keyed(secret: &[u8]) -> Hmac<Sha256> {
 #[expect(clippy::cast_precision_loss, reason = "claims count seconds, which a double holds exactly for ages")]
 fn seconds(now: Timestamp) -> f64 {
     now.as_micros() as f64 / 1e6
+}
+
+/// In whole seconds, as nothing lasts longer than what it was made from.
+#[expect(clippy::cast_possible_truncation, reason = "what is beyond is the end of time")]
+fn moment(seconds: f64) -> Timestamp {
+    Timestamp::from_seconds(seconds.floor() as i64)
 }
 
 fn decode(segment: &str) -> Result<Vec<u8>, TokenError> {

@@ -46,6 +46,7 @@ impl Running {
     pub async fn stop(self) {
         tracing::info!("Stopping");
         let _ = self.stop.send(true);
+        self.app.live.stop();
         let all = async {
             for task in self.tasks {
                 let _ = task.await;

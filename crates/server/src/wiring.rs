@@ -1,8 +1,9 @@
 //! From settings to a service: which adapter stands behind each port.
 
 use crate::capability::Capabilities;
-use crate::http::{App, Limits};
+use crate::http::{App, Limits, Live};
 use crate::jwt::Verifier;
+use crate::session::Sessions;
 use crate::settings::{DatabaseSettings, DatabaseUrl, Gateway as GatewaySettings, Settings};
 use crate::start_error::StartError;
 use hmac::{Hmac, KeyInit, Mac};
@@ -16,7 +17,7 @@ use sekali_core::flow::reconcile::{Reconcile, ReconcileRules};
 use sekali_core::flow::refund::Refunds;
 use sekali_core::flow::settle::Settle;
 use sekali_core::ports::{
-    Clock, Gateway, Probe, Random, RateLimit, SchemaState, StatusBoard, Store, Turnstile,
+    Clock, ConsoleStore, Gateway, Probe, Random, RateLimit, SchemaState, StatusBoard, Store, Turnstile,
 };
 use sekali_host_webhooks::{HostConfig, HostWebhooks};
 use sekali_store_postgres::{Options, PostgresStore};
@@ -31,6 +32,8 @@ use tokio::sync::{Notify, Semaphore};
 
 /// A body that takes longer than this to arrive is not waited for.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Exports that run at once, and no more: they are in nobody's way then.
+const EXPORTS: usize = 2;
 /// The simulator believes any key that looks like one.
 const SIMULATOR_KEY: &str = "sk_test_sekali";
 
@@ -69,14 +72,29 @@ pub struct Wired {
     pub simulator: Option<Simulator>,
 }
 
+/// One database: as the flows see it, and as operators do.
+pub struct Opened {
+    /// For the flows.
+    pub store: Arc<dyn Store>,
+    /// For the console.
+    pub console: Arc<dyn ConsoleStore>,
+}
+
+impl Opened {
+    fn of<D: Store + ConsoleStore + 'static>(database: D) -> Self {
+        let database = Arc::new(database);
+        Self { store: database.clone(), console: database }
+    }
+}
+
 /// Opens the database, without looking at its tables.
-pub fn open_store(settings: &DatabaseSettings) -> Result<Arc<dyn Store>, StartError> {
+pub fn open_store(settings: &DatabaseSettings) -> Result<Opened, StartError> {
     match &settings.url {
-        DatabaseUrl::Sqlite(path) => Ok(Arc::new(SqliteStore::open(path)?)),
+        DatabaseUrl::Sqlite(path) => Ok(Opened::of(SqliteStore::open(path)?)),
         DatabaseUrl::Postgres(url) => {
             let (connections, pooled) = (usize::from(settings.pool), settings.pooler);
             let options = Options { connections, pooled, ..Options::default() };
-            Ok(Arc::new(PostgresStore::connect(url.expose(), &options)?))
+            Ok(Opened::of(PostgresStore::connect(url.expose(), &options)?))
         }
     }
 }
@@ -124,7 +142,7 @@ pub async fn wire(
     bound: SocketAddr,
     between: Between<'_>,
 ) -> Result<Wired, StartError> {
-    let store = open_store(&settings.database)?;
+    let Opened { store, console } = open_store(&settings.database)?;
     prepare_schema(&*store, settings.database.auto_migrate).await?;
     let Coordination { turnstile, board, rate } = coordination(settings, ambient).await?;
     let public_url = settings.public_address(bound).trim_end_matches('/').to_owned();
@@ -161,6 +179,11 @@ pub async fn wire(
         seller: settings.seller.clone(),
         inbox: Inbox { settle },
         store,
+        console,
+        sessions: Sessions::new(secret, &public_url),
+        live: Live::default(),
+        exports: Arc::new(Semaphore::new(EXPORTS)),
+        started_at: ambient.clock.now(),
         rate,
         rate_fallback: Arc::new(MemoryCoordination::new(ambient.clock.clone())),
         verifier: Verifier::new(secret, settings.tokens.issuer.clone(), settings.tokens.audience.clone()),
@@ -198,7 +221,7 @@ fn reconcile(settings: &Settings, settle: Settle, public_url: &str) -> Reconcile
 
 /// The reconciler alone, for a command beside a running service.
 pub async fn wire_reconciler(settings: &Settings, ambient: &Ambient) -> Result<Reconcile, StartError> {
-    let store = open_store(&settings.database)?;
+    let Opened { store, .. } = open_store(&settings.database)?;
     prepare_schema(&*store, false).await?;
     let public_url = settings.public_address(settings.listen).trim_end_matches('/').to_owned();
     let gateway = match &settings.gateway {

@@ -1,6 +1,7 @@
 //! What the service does by itself, beside answering requests.
 
 use crate::http::App;
+use crate::notes;
 use sekali_core::flow::outbox::Outbox;
 use sekali_core::flow::reconcile::{Pass, Report};
 use sekali_core::ports::{Clock, StoreError};
@@ -136,7 +137,13 @@ async fn passes(app: &App, mut stopped: watch::Receiver<bool>) {
         };
         match passed {
             Ok(Pass::Elsewhere) => {}
-            Ok(Pass::Made(report)) => log_pass(&report),
+            Ok(Pass::Made(report)) => {
+                log_pass(&report);
+                let note = notes::of_pass(&report, app.clock.now());
+                if let Err(error) = app.console.leave_note(notes::RECONCILER, &note).await {
+                    tracing::warn!(%error, "Reconciler: What the pass found cannot be noted for operators");
+                }
+            }
             Err(error) => tracing::warn!(%error, "Reconciler: The pass ended early"),
         }
         if let Err(error) = gauge(app).await {

@@ -10,6 +10,7 @@
 
 mod apply;
 mod audit;
+mod console;
 mod consultations;
 mod create;
 mod decide;

@@ -20,6 +20,7 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "create_payments_with_record",
         sql: include_str!("../migrations/0004_create_payments_with_record.sql"),
     },
+    Migration { version: 5, name: "console", sql: include_str!("../migrations/0005_console.sql") },
 ];
 
 /// Servers that start together go one after the other, held by a lock that ends with its

@@ -30,7 +30,7 @@ impl CaseStore for PostgresStore {
     }
 }
 
-fn case(row: &Row) -> Result<Case, StoreError> {
+pub(crate) fn case(row: &Row) -> Result<Case, StoreError> {
     Ok(Case {
         kind: word(row, "kind", CaseKind::parse)?,
         object: value(row, "object")?,

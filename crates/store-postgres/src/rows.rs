@@ -77,7 +77,7 @@ pub(crate) fn maybe_at(row: &Row, column: &str) -> Result<Option<Timestamp>, Sto
 }
 
 /// An amount in the columns `minor` and `currency`.
-fn money(row: &Row, minor: &str) -> Result<Money, StoreError> {
+pub(crate) fn money(row: &Row, minor: &str) -> Result<Money, StoreError> {
     Ok(Money::new(value(row, minor)?, word(row, "currency", Currency::from_code)?))
 }
 

@@ -73,6 +73,7 @@ macro_rules! event {
 
 mod audit;
 mod changes;
+mod console;
 mod consultations;
 mod files;
 mod inbox;
@@ -83,6 +84,7 @@ mod reconcile;
 
 pub(crate) use audit::*;
 pub(crate) use changes::*;
+pub(crate) use console::*;
 pub(crate) use consultations::*;
 pub(crate) use files::*;
 pub(crate) use inbox::*;
@@ -105,7 +107,8 @@ mod tests {
         store.migrate().await.unwrap();
         let (client, connection) = tokio_postgres::connect(&database.url, NoTls).await.unwrap();
         let connection = tokio::spawn(connection);
-        let lists = [AUDIT, CHANGES, CONSULTATIONS, FILES, INBOX, OPERATIONS, OUTBOX, PAYMENTS, RECONCILE];
+        let lists =
+            [AUDIT, CHANGES, CONSOLE, CONSULTATIONS, FILES, INBOX, OPERATIONS, OUTBOX, PAYMENTS, RECONCILE];
         for (name, sql) in lists.concat() {
             let prepared = client.prepare_typed(sql.text, sql.types).await;
             let prepared = prepared.unwrap_or_else(|error| panic!("{name}: {error:?}"));

@@ -2,8 +2,9 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use async_trait::async_trait;
+use sekali_core::contract::store::console::{self, ConsoleDatabase};
 use sekali_core::contract::store::{self as suite, TestDatabase};
-use sekali_core::ports::Store;
+use sekali_core::ports::{ConsoleStore, Store};
 use sekali_store_postgres::{Options, PostgresStore};
 use sekali_test_support::postgres::{self, Pooler, Pooling};
 use std::sync::Arc;
@@ -46,12 +47,20 @@ impl TestDatabase for Database {
     }
 }
 
+#[async_trait]
+impl ConsoleDatabase for Database {
+    async fn console(&self) -> Arc<dyn ConsoleStore> {
+        Arc::new(self.store())
+    }
+}
+
 #[expect(clippy::unused_async, reason = "as the suite wants it")]
 async fn direct() -> Database {
     Database::direct()
 }
 
 sekali_core::store_contract!(direct);
+sekali_core::console_contract!(direct);
 
 /// Through PgBouncer, which hands each transaction to another session: the cases that between them
 /// send every statement that writes; those that only ask are in `plans.rs`.
@@ -83,5 +92,18 @@ async fn through_a_pooler() {
         the_verification_queries_answer_as_printed,
         the_installation_has_one_name,
         servers_that_start_together_migrate_once,
+    );
+    macro_rules! console_holds {
+        ($($case:ident),+ $(,)?) => {$( console::$case(&Database::pooled()).await; )+};
+    }
+    console_holds!(
+        a_list_is_newest_first_and_goes_on_from_a_place,
+        every_kind_of_id_is_found,
+        what_belongs_to_a_payment_beside_its_file,
+        what_was_made_today,
+        duplicates_are_listed_newest_first,
+        how_the_inbox_stands,
+        the_record_is_followed_by_its_numbers,
+        a_note_takes_the_place_of_the_one_before,
     );
 }

@@ -172,6 +172,7 @@ fn refunds(by: i64, key: &str, minor: i64) -> Judge {
         fingerprint: Fingerprint([7; 32]),
         amount: Some(Money::new(minor, terms().fee.currency)),
         reason: None,
+        seen: None,
         at: NOW,
     };
     Arc::new(move |file| wish(file, &wished, &ORIGIN, |id, _, _| id.to_string()).0)

@@ -54,7 +54,7 @@ async fn payments_of_the_version_before_get_a_record_that_can_be_checked_and_goe
     let database = of_the_version_before();
     let store = PostgresStore::connect(&database.url, &Options::default()).unwrap();
     let ran = store.migrate().await.unwrap();
-    assert_eq!(ran, ["life", "create_payments_with_record"]);
+    assert_eq!(ran, ["life", "create_payments_with_record", "console"]);
     let records = store.records((PaymentId(0), 0), 10).await.unwrap();
     assert_eq!(records.len(), 3);
     for (reference, event) in records {

@@ -12,7 +12,7 @@ use std::time::Duration;
 /// How long a write waits for another process's.
 const BUSY: Duration = Duration::from_secs(5);
 /// Room for every statement of [`sql`].
-pub(crate) const CACHED_STATEMENTS: usize = 128;
+pub(crate) const CACHED_STATEMENTS: usize = 160;
 /// How often the change to WAL is tried, each time after [`WAL_PAUSE`]: [`BUSY`] in all.
 const WAL_ATTEMPTS: u32 = 250;
 const WAL_PAUSE: Duration = Duration::from_millis(20);

@@ -9,6 +9,7 @@ mod apply;
 mod audit;
 mod cases;
 mod connection;
+mod console;
 mod consultations;
 mod failure;
 mod file;

@@ -11,6 +11,7 @@ use sekali_core::ports::{Migration, SchemaState, SchemaStore, StoreError};
 pub(crate) const ALL: &[Migration] = &[
     Migration { version: 1, name: "initial", sql: include_str!("../migrations/0001_initial.sql") },
     Migration { version: 2, name: "life", sql: include_str!("../migrations/0002_life.sql") },
+    Migration { version: 3, name: "console", sql: include_str!("../migrations/0003_console.sql") },
 ];
 
 #[async_trait]

@@ -10,6 +10,7 @@ use sekali_core::domain::{
     Receipt, RecordedEvent, Refund, RefundOrigin, RefundState, SessionState, Status, TaxLine, Timestamp,
     UserId,
 };
+use sekali_core::ports::console::{KeptEvent, KeptKey};
 use sekali_core::ports::{Case, CaseKind, OutboxEntry, StoreError};
 use uuid::Uuid;
 
@@ -64,8 +65,18 @@ pub(crate) fn payment_id(row: &Row<'_>, index: usize) -> Result<PaymentId, Store
     column(row, index).map(PaymentId)
 }
 
-fn money(row: &Row<'_>, minor: usize, currency: usize) -> Result<Money, StoreError> {
+pub(crate) fn money(row: &Row<'_>, minor: usize, currency: usize) -> Result<Money, StoreError> {
     Ok(Money::new(column(row, minor)?, word(row, currency, Currency::from_code)?))
+}
+
+/// A moment kept as text.
+pub(crate) fn second(row: &Row<'_>, index: usize) -> Result<Timestamp, StoreError> {
+    word(row, index, Timestamp::from_sql)
+}
+
+/// A payment's state.
+pub(crate) fn status(row: &Row<'_>, index: usize) -> Result<Status, StoreError> {
+    word(row, index, Status::parse)
 }
 
 /// The columns of `sql`'s receipts.
@@ -229,5 +240,28 @@ pub(crate) fn case(row: &Row<'_>) -> Result<Case, StoreError> {
         detail: column(row, 3)?,
         opened_at: word(row, 4, Timestamp::from_sql)?,
         closed_at: some_word(row, 5, Timestamp::from_sql)?,
+    })
+}
+
+/// The columns of `sql`'s keys of a payment.
+pub(crate) fn kept_key(row: &Row<'_>) -> Result<KeptKey, StoreError> {
+    Ok(KeptKey {
+        user: UserId(column(row, 0)?),
+        key: word(row, 1, |text| IdempotencyKey::new(text).ok())?,
+        at: second(row, 2)?,
+    })
+}
+
+/// The columns of `sql`'s webhooks.
+pub(crate) fn kept_event(row: &Row<'_>) -> Result<KeptEvent, StoreError> {
+    Ok(KeptEvent {
+        id: column(row, 0)?,
+        kind: column(row, 1)?,
+        object: column(row, 2)?,
+        received_at: second(row, 3)?,
+        attempts: column(row, 4)?,
+        waits: column(row, 5)?,
+        finished_at: some_word(row, 6, Timestamp::from_sql)?,
+        error: column(row, 7)?,
     })
 }

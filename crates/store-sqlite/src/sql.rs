@@ -76,6 +76,7 @@ macro_rules! events {
     };
 }
 
+pub(crate) mod console;
 pub(crate) mod operations;
 
 statements! {

@@ -5,7 +5,8 @@ mod support;
 
 use async_trait::async_trait;
 use sekali_core::contract::store::TestDatabase;
-use sekali_core::ports::Store;
+use sekali_core::contract::store::console::ConsoleDatabase;
+use sekali_core::ports::{ConsoleStore, Store};
 use sekali_store_sqlite::SqliteStore;
 use std::sync::Arc;
 use support::{Folder, host};
@@ -36,4 +37,12 @@ impl TestDatabase for Database {
     }
 }
 
+#[async_trait]
+impl ConsoleDatabase for Database {
+    async fn console(&self) -> Arc<dyn ConsoleStore> {
+        Arc::new(SqliteStore::open(&self.0.database()).unwrap())
+    }
+}
+
 sekali_core::store_contract!(Database::create);
+sekali_core::console_contract!(Database::create);

@@ -63,7 +63,7 @@ async fn migrated(folder: &Folder) -> SqliteStore {
     drop(old);
     let store = SqliteStore::open(&folder.database()).unwrap();
     assert_eq!(store.schema().await, Ok(SchemaState::Old { version: 1 }));
-    assert_eq!(store.migrate().await, Ok(vec!["0002_life".to_owned()]));
+    assert_eq!(store.migrate().await, Ok(vec!["0002_life".to_owned(), "0003_console".to_owned()]));
     store
 }
 
@@ -126,6 +126,7 @@ async fn life_goes_on() {
         fingerprint: Fingerprint([1; 32]),
         amount: None,
         reason: None,
+        seen: None,
         at: NOW,
     };
     let encode = |_: Uuid, _: &str, _| "bytes".to_owned();

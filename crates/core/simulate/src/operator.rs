@@ -65,7 +65,7 @@ impl Operator {
             let fingerprint = Fingerprint::of_refund(payment, amount, None);
             let refund = move |flows: Arc<Flows>| async move {
                 let (id, at) = (flows.pay.random.uuid(), flows.pay.clock.now());
-                let wish = Wish { id, by: OPERATOR, key, fingerprint, amount, reason: None, at };
+                let wish = Wish { id, by: OPERATOR, key, fingerprint, amount, reason: None, seen: None, at };
                 let origin = Origin::request(Actor::Admin, OPERATOR, None);
                 flows.refunds.refund(payment, &wish, &origin).await
             };

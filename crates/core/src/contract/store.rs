@@ -18,6 +18,7 @@ mod batches;
 mod cancel;
 mod cases;
 mod checkout;
+pub mod console;
 mod consultations;
 mod create;
 mod decide;
@@ -170,6 +171,7 @@ suite! { $
         what_was_not_captured_is_not_refunded,
         a_hundred_who_want_sixty_percent_get_one,
         one_key_at_once_is_one_refund,
+        of_two_who_saw_the_same_one_refunds,
         refunds_are_followed_to_their_end,
         a_refund_that_fails_frees_its_money,
     }

@@ -145,6 +145,10 @@ pub enum What {
         reason: String,
         status: String,
     },
+    /// An operator had Stripe asked how it stands.
+    ReconcileAsked {},
+    /// An operator had a webhook worked off again.
+    EventReplayed { event: String, event_kind: String },
 }
 
 /// Why a payment ended without money.
@@ -188,6 +192,8 @@ impl What {
             Self::RefundSucceeded { .. } => "refund_succeeded",
             Self::RefundFailed { .. } => "refund_failed",
             Self::Disputed { .. } => "disputed",
+            Self::ReconcileAsked {} => "reconcile_asked",
+            Self::EventReplayed { .. } => "event_replayed",
         }
     }
 
@@ -442,6 +448,8 @@ mod tests {
                 reason: text(),
                 status: text(),
             },
+            What::ReconcileAsked {},
+            What::EventReplayed { event: text(), event_kind: text() },
         ]
     }
 

@@ -5,7 +5,8 @@
 
 use super::refund::Refunds;
 use super::settle::{Settle, SettleError};
-use crate::domain::{Origin, Timestamp};
+use crate::domain::{Entry, Origin, PaymentId, Timestamp, What};
+use crate::ports::console::KeptEvent;
 use crate::ports::gateway::WebhookError;
 use crate::ports::{GatewayError, InboxEvent, Point, StoreError};
 use serde_json::Value;
@@ -70,7 +71,7 @@ impl Inbox {
 
     async fn handle(&self, event: &InboxEvent) -> Result<(), StoreError> {
         let store = &self.settle.store;
-        match self.apply(event).await {
+        match self.apply(event, &Origin::webhook(&event.id)).await {
             Ok(()) => store.finish_event(&event.id, self.settle.clock.now()).await,
             Err(error) => {
                 let next = next_try(event.attempts, self.settle.clock.now());
@@ -81,22 +82,50 @@ impl Inbox {
         }
     }
 
+    /// Works a kept event off once more, now, because an operator wants it, whether it was dealt with before or not.
+    ///
+    /// What must hold: as for a worker. The event is asked about, not believed; done twice at once, by a worker and by
+    /// this, it changes nothing more. One that succeeds is done with, also if it had been given up; one that fails is
+    /// left as it was, with its time to be tried again if it has one.
+    pub async fn replay(&self, event: &KeptEvent, origin: &Origin) -> Result<(), SettleError> {
+        let hint = InboxEvent {
+            id: event.id.clone(),
+            kind: event.kind.clone(),
+            object: event.object.clone(),
+            attempts: event.attempts,
+        };
+        let origin = Origin { event: Some(event.id.clone()), ..origin.clone() };
+        self.apply(&hint, &origin).await?;
+        Ok(self.settle.store.finish_event(&event.id, self.settle.clock.now()).await?)
+    }
+
+    /// Puts into a payment's record that an operator has an event worked off again. `false`: no such payment.
+    pub async fn note_replay(
+        &self,
+        payment: PaymentId,
+        event: &KeptEvent,
+        origin: &Origin,
+    ) -> Result<bool, StoreError> {
+        let what = What::EventReplayed { event: event.id.clone(), event_kind: event.kind.clone() };
+        let noted = self.settle.note(payment, Entry { what, origin: origin.clone() }).await?;
+        Ok(noted.is_some())
+    }
+
     /// The event itself is only a hint: what matters is how its object stands now. Types that mean nothing
     /// to us are kept, and done with; so are objects that Stripe does not have (another account's, or
     /// those of a test clock that was deleted).
-    async fn apply(&self, event: &InboxEvent) -> Result<(), SettleError> {
+    async fn apply(&self, event: &InboxEvent, origin: &Origin) -> Result<(), SettleError> {
         let Some(object) = &event.object else { return Ok(()) };
-        let origin = Origin::webhook(&event.id);
         let applied = match event.kind.as_str() {
             kind if kind.starts_with("checkout.session.") => {
-                self.settle.settle_session(object, &origin).await.map(drop)
+                self.settle.settle_session(object, origin).await.map(drop)
             }
-            "payment_intent.payment_failed" => self.settle.take_in_failure(object, &origin).await,
-            "charge.refunded" => self.refunds_of_charge(object, &origin).await,
-            "charge.refund.updated" => self.refund(object, &origin).await,
-            kind if kind.starts_with("refund.") => self.refund(object, &origin).await,
+            "payment_intent.payment_failed" => self.settle.take_in_failure(object, origin).await,
+            "charge.refunded" => self.refunds_of_charge(object, origin).await,
+            "charge.refund.updated" => self.refund(object, origin).await,
+            kind if kind.starts_with("refund.") => self.refund(object, origin).await,
             kind if kind.starts_with("charge.dispute.") => {
-                self.refunds().take_in_dispute(object, &origin).await.map(drop)
+                self.refunds().take_in_dispute(object, origin).await.map(drop)
             }
             _ => Ok(()),
         };

@@ -4,10 +4,12 @@
 //! asked; every pass may die anywhere and be done again. What it finds goes through the same functions as
 //! a webhook: it is slower news, not another way to decide.
 
+mod asked;
 mod awaited;
 mod stray;
 mod sweep;
 
+pub use asked::Asked;
 pub use sweep::Watermark;
 
 use super::cancel::Cancel;

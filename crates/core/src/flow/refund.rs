@@ -29,6 +29,13 @@ pub enum Refunded {
         /// What remains.
         remaining: Money,
     },
+    /// Something else remains than was seen: somebody was quicker, and nothing was refunded.
+    Moved {
+        /// What remains.
+        remaining: Money,
+        /// The refund that was made last.
+        latest: Option<Refund>,
+    },
     /// Refunds of this payment were found at Stripe that were not known here: look at them, and ask again.
     FoundOthers(Receipt),
     /// No such payment.
@@ -82,6 +89,7 @@ impl Refunds {
             Wishing::KeyReused => Ok(Refunded::KeyReused),
             Wishing::NotRefundable(_) => Ok(Refunded::NotRefundable(receipt)),
             Wishing::TooMuch(remaining) => Ok(Refunded::TooMuch { remaining }),
+            Wishing::Moved { remaining, latest } => Ok(Refunded::Moved { remaining, latest }),
         }
     }
 

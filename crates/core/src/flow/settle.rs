@@ -5,14 +5,14 @@
 
 use super::decide::{Outcome, decide};
 use super::{Stopwatch, publish};
-use crate::decision::Decision;
 use crate::decision::settle::{News, Settlement, Settling, settle};
-use crate::domain::{CheckoutSession, Origin, PaymentFile, PaymentId, Receipt, Status};
+use crate::decision::{self, Decision};
+use crate::domain::{CheckoutSession, Entry, Origin, PaymentFile, PaymentId, Receipt, RecordedEvent, Status};
 use crate::ports::{
     Case, CaseKind, Clock, Gateway, GatewayError, GatewaySession, GatewayStatus, Point, Probe, Random,
     StatusBoard, Store, StoreError,
 };
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -159,6 +159,30 @@ impl Settle {
             publish::publish(&*self.board, &outcome.file.payment).await;
         }
         Ok(outcome)
+    }
+
+    /// Puts an entry that changes nothing into a payment's record, once: asked again after a commit that was unclear,
+    /// it finds its own. The payment's file after it; `None`: there is no such payment.
+    pub(super) async fn note(
+        &self,
+        payment: PaymentId,
+        entry: Entry,
+    ) -> Result<Option<PaymentFile>, StoreError> {
+        let (at, written) = (self.clock.now(), Mutex::new(None));
+        let judge = move |file: &PaymentFile| {
+            let mut written = written.lock().unwrap_or_else(PoisonError::into_inner);
+            // What follows on the end that was seen first is this very entry, or somebody else's.
+            let mine = RecordedEvent::after(
+                *written.get_or_insert(file.head),
+                file.payment.id,
+                file.payment.reference,
+                at,
+                &entry,
+            );
+            let is_there = file.head == mine.head();
+            (decision::note(at, if is_there { &[] } else { std::slice::from_ref(&entry) }), ())
+        };
+        Ok(decide(&*self.store, payment, judge).await?.map(|outcome| outcome.file))
     }
 
     /// Our session for Stripe's: by the name that we put into its metadata, which is there before we

@@ -2,6 +2,7 @@
 //! of them pass the suites in `contract`.
 
 pub mod clock;
+pub mod console;
 pub mod coordination;
 pub mod gateway;
 pub mod host;
@@ -11,6 +12,7 @@ pub mod schema;
 pub mod store;
 
 pub use clock::{Clock, Random};
+pub use console::ConsoleStore;
 pub use coordination::{
     CachedPayment, CoordinationDown, Current, Entered, IdempotencyCache, Lock, LockAttempt, LockName,
     LockToken, Lookup, Rate, RateLimit, StatusBoard, Turnstile,

@@ -110,7 +110,7 @@ async fn story(settings: &Settings, ambient: &Ambient, running: &Running, addres
         "Sekali on {}: SQLite, memory, and a simulated Stripe. No real money moves.\n\n",
         running.public_url
     ));
-    let store = open_store(&settings.database)?;
+    let store = open_store(&settings.database)?.store;
     let origin = format!("http://{address}");
     let mut teller = Story::new(&origin, store, ambient.clock.clone(), settings.tokens.clone())?;
     let held = tell(&mut teller).await?;

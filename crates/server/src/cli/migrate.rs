@@ -41,7 +41,7 @@ pub fn run(matches: &ArgMatches, surroundings: Surroundings<'_>) -> ExitCode {
 }
 
 async fn migrate(settings: &DatabaseSettings) -> Result<Vec<String>, StartError> {
-    let store = open_store(settings)?;
+    let store = open_store(settings)?.store;
     if let SchemaState::Newer { version } = store.schema().await? {
         return Err(StartError::NewerDatabase(version));
     }

@@ -82,7 +82,7 @@ pub fn run(matches: &ArgMatches, surroundings: Surroundings<'_>) -> ExitCode {
 }
 
 async fn store(settings: &DatabaseSettings) -> Result<std::sync::Arc<dyn Store>, StartError> {
-    let store = open_store(settings)?;
+    let store = open_store(settings)?.store;
     prepare_schema(&*store, false).await?;
     Ok(store)
 }

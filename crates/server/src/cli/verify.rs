@@ -1,12 +1,14 @@
 //! `sekali verify`: asks the database whether every invariant holds that SQL can state.
 
 use super::{block_on, complain, say};
+use crate::notes;
 use crate::settings::{DatabaseSettings, Group, Surroundings, Values, add_flags, flags_given};
 use crate::start_error::StartError;
-use crate::wiring::open_store;
+use crate::system::SystemClock;
+use crate::wiring::{Opened, open_store};
 use clap::{ArgMatches, Command};
 use sekali_core::audit::{self, Finding, Records};
-use sekali_core::ports::{Case, SchemaState, Table};
+use sekali_core::ports::{Case, Clock, SchemaState, Table};
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -52,13 +54,18 @@ struct Verified {
     cases: Vec<Case>,
 }
 
-/// Never changes the database: an old one is named, not migrated.
+/// Changes nothing but the note that it leaves for operators: an old database is named, not migrated.
 async fn verify(settings: &DatabaseSettings) -> Result<Verified, StartError> {
-    let store = open_store(settings)?;
+    let Opened { store, console } = open_store(settings)?;
     match store.schema().await? {
         SchemaState::Current => {
             let findings = audit::verify(&*store).await?;
             let records = audit::verify_records(&*store, &progress).await?;
+            let note = notes::of_verify(&findings, &records, SystemClock::new().now());
+            // A database that this role may only read is verified all the same.
+            if let Err(error) = console.leave_note(notes::VERIFY, &note).await {
+                let _ = writeln!(std::io::stderr().lock(), "the console is not told of this: {error}");
+            }
             Ok(Verified { findings, records, cases: store.cases(true, MOST_CASES).await? })
         }
         SchemaState::Empty => Err(StartError::EmptyDatabase),

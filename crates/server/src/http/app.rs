@@ -1,15 +1,18 @@
 //! What every endpoint works with.
 
 use crate::capability::Capabilities;
+use crate::http::console::Live;
 use crate::jwt::Verifier;
+use crate::session::Sessions;
 use crate::settings::{SellerSettings, TokenSettings};
+use sekali_core::domain::Timestamp;
 use sekali_core::flow::cancel::Cancel;
 use sekali_core::flow::inbox::Inbox;
 use sekali_core::flow::outbox::Outbox;
 use sekali_core::flow::pay::Pay;
 use sekali_core::flow::reconcile::Reconcile;
 use sekali_core::flow::refund::Refunds;
-use sekali_core::ports::{Clock, Random, RateLimit, Store};
+use sekali_core::ports::{Clock, ConsoleStore, Random, RateLimit, Store};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
@@ -34,6 +37,16 @@ pub struct App {
     pub inbox: Inbox,
     /// The database.
     pub store: Arc<dyn Store>,
+    /// The database as operators look at it.
+    pub console: Arc<dyn ConsoleStore>,
+    /// Operators' sessions.
+    pub sessions: Sessions,
+    /// Who listens for what changes.
+    pub live: Live,
+    /// Exports under way at once: each reads as fast as it is taken.
+    pub exports: Arc<Semaphore>,
+    /// When this server began.
+    pub started_at: Timestamp,
     /// Counts requests.
     pub rate: Arc<dyn RateLimit>,
     /// Counts requests while the shared counter is out of reach.

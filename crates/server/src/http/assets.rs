@@ -37,6 +37,32 @@ pub(super) async fn asset(Path(path): Path<String>, asked: HeaderMap) -> Respons
     find(&format!("assets/{path}"), &asked, "public, max-age=31536000, immutable")
 }
 
+/// The console's page.
+pub(super) async fn console(asked: HeaderMap) -> Response {
+    console_page(&asked)
+}
+
+/// What the console loads, and its page under every address of a view.
+pub(super) async fn console_path(Path(path): Path<String>, asked: HeaderMap) -> Response {
+    if path == "api" || path.starts_with("api/") {
+        return Problem::new(Kind::NotFound).into_response();
+    }
+    if path.starts_with("assets/") {
+        return find(&format!("console/{path}"), &asked, "public, max-age=31536000, immutable");
+    }
+    console_page(&asked)
+}
+
+const CONSOLE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
+
+fn console_page(asked: &HeaderMap) -> Response {
+    let mut response = find("console/index.html", asked, "no-cache");
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONSOLE_POLICY));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}
+
 fn find(path: &str, asked: &HeaderMap, cache: &'static str) -> Response {
     match FILES.get(path) {
         Some(file) => file.answer(asked, content_type(path), cache),

@@ -50,11 +50,19 @@ pub(super) async fn cancel_payment(
     let Ok(_place) = app.limits.at_stripe.try_acquire() else { return Err(Problem::new(Kind::Overloaded)) };
     let (cancel, id, origin) = (app.cancel.clone(), receipt.payment.id, origin(admitted.user));
     let cancelled = uncancelled(async move { cancel.cancel(id, &origin).await }).await??;
+    let (status, receipt) = outcome(cancelled)?;
+    let message = match status {
+        StatusCode::ACCEPTED => "Pembatalan sedang diproses",
+        _ => "Pembayaran dibatalkan",
+    };
+    Ok(answer(&app, status, &receipt, message))
+}
+
+/// What came of the wish: 200 or 202 with the payment, or why not.
+pub(super) fn outcome(cancelled: Cancelled) -> Result<(StatusCode, Receipt), Problem> {
     match cancelled {
-        Cancelled::Done(receipt) => Ok(answer(&app, StatusCode::OK, &receipt, "Pembayaran dibatalkan")),
-        Cancelled::Requested(receipt) => {
-            Ok(answer(&app, StatusCode::ACCEPTED, &receipt, "Pembatalan sedang diproses"))
-        }
+        Cancelled::Done(receipt) => Ok((StatusCode::OK, receipt)),
+        Cancelled::Requested(receipt) => Ok((StatusCode::ACCEPTED, receipt)),
         Cancelled::Confirmed(receipt) => Err(confirmed(&receipt)),
         Cancelled::Over(receipt) => Err(over(&receipt)),
         Cancelled::NoPayment => Err(Problem::new(Kind::PaymentNotFound)),

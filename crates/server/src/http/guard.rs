@@ -128,8 +128,13 @@ async fn count(app: &App, user: User) -> Option<Rate> {
         Role::Patient => user.id.to_string(),
         role => format!("{}:{}", role.as_str(), user.id),
     };
-    match app.rate.take(&bucket, app.limits.rate).await {
+    take(app, &bucket, app.limits.rate).await
+}
+
+/// Counts a request in a bucket.
+pub(super) async fn take(app: &App, bucket: &str, limit: u32) -> Option<Rate> {
+    match app.rate.take(bucket, limit).await {
         Ok(rate) => Some(rate),
-        Err(_) => app.rate_fallback.take(&bucket, app.limits.rate).await.ok(),
+        Err(_) => app.rate_fallback.take(bucket, limit).await.ok(),
     }
 }

@@ -5,6 +5,7 @@ mod assets;
 mod callback;
 mod cancel_payment;
 mod cases;
+mod console;
 mod create_payment;
 mod demo;
 mod fields;
@@ -34,6 +35,7 @@ mod view;
 mod webhook;
 
 pub use app::{App, Limits};
+pub use console::Live;
 pub use openapi::document as openapi_document;
 pub use problem::Kind as ProblemKind;
 
@@ -77,7 +79,7 @@ pub fn router(app: Arc<App>) -> Router {
     let machines = Router::new()
         .route("/webhooks/stripe", post(webhook::stripe))
         .route("/openapi.json", get(openapi::openapi_json));
-    let mut all = api.merge(pages).merge(machines).merge(health::router());
+    let mut all = api.merge(pages).merge(machines).merge(health::router()).merge(console::router(&app));
     if app.serves_metrics {
         all = all.merge(health::metrics_router());
     }

@@ -29,6 +29,7 @@ pub enum Kind {
     BeingPaid,
     NotCancellable,
     NotRefundable,
+    ChangedMeanwhile,
     BodyTooLarge,
     UnsupportedMediaType,
     InvalidFields,
@@ -135,6 +136,13 @@ const ENTRIES: &[Entry] = &[
         StatusCode::CONFLICT,
         "Pembayaran ini tidak dapat dikembalikan",
         "This payment cannot be refunded",
+    ),
+    Entry(
+        K::ChangedMeanwhile,
+        "changed-meanwhile",
+        StatusCode::CONFLICT,
+        "Keadaannya sudah berubah",
+        "It has changed meanwhile",
     ),
     Entry(
         K::BodyTooLarge,
@@ -253,19 +261,29 @@ pub(super) struct Problem {
     detail: Option<Text>,
     errors: Option<FieldErrors>,
     retry_after: Option<u64>,
+    more: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Problem {
     /// Of a kind, with nothing more to say than its title.
     pub(super) fn new(kind: Kind) -> Self {
         let busy = kind.status() == StatusCode::SERVICE_UNAVAILABLE;
-        Self { kind, detail: None, errors: None, retry_after: busy.then_some(1) }
+        let more = serde_json::Map::new();
+        Self { kind, detail: None, errors: None, retry_after: busy.then_some(1), more }
     }
 
     /// Says what exactly.
     #[must_use]
     pub(super) fn detail(self, id: impl Into<String>, en: impl Into<String>) -> Self {
         Self { detail: Some(Text::new(id, en)), ..self }
+    }
+
+    /// With a member of its own beside the usual ones (RFC 9457, part 3.2).
+    #[must_use]
+    pub(super) fn with(mut self, name: &str, value: &impl Serialize) -> Self {
+        let value = serde_json::to_value(value).unwrap_or_default();
+        self.more.insert(name.to_owned(), value);
+        self
     }
 
     /// 422 with the fields that failed.
@@ -309,6 +327,7 @@ impl Problem {
             request_id: telemetry::request_id(),
             message: detail,
             errors,
+            more: &self.more,
         };
         let mut response = (*status, serde_json::to_vec(&body).unwrap_or_default()).into_response();
         let headers = response.headers_mut();
@@ -347,6 +366,8 @@ struct Body<'a> {
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     errors: Option<BTreeMap<&'static str, Vec<String>>>,
+    #[serde(flatten)]
+    more: &'a serde_json::Map<String, serde_json::Value>,
 }
 
 impl From<StoreError> for Problem {

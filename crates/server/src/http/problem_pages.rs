@@ -26,6 +26,7 @@ pub(super) const PAGES: &[(&str, &str)] = pages![
     "being-paid",
     "not-cancellable",
     "not-refundable",
+    "changed-meanwhile",
     "body-too-large",
     "unsupported-media-type",
     "invalid-fields",

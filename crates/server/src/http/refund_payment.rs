@@ -86,6 +86,7 @@ pub(super) async fn refund_payment(
         fingerprint: Fingerprint::of_refund(payment, amount, reason.as_deref()),
         amount,
         reason,
+        seen: None,
         at: app.clock.now(),
     };
     let Ok(_place) = app.limits.at_stripe.try_acquire() else { return Err(Problem::new(Kind::Overloaded)) };
@@ -126,13 +127,37 @@ pub(super) fn read(fields: &Fields, currency: Currency) -> Result<(Option<Money>
 }
 
 fn answer(app: &App, refunded: Refunded) -> Result<Response, Problem> {
+    let Outcome { status, known, receipt, refund } = outcome(refunded)?;
+    let data = RefundedData {
+        refund: RefundView::of(receipt.payment.id, &refund, true),
+        receipt: ReceiptView::of(&receipt, &app.capabilities),
+    };
+    let mut response = (status, Json(RefundedView { data })).into_response();
+    if known {
+        let replayed = HeaderName::from_static("idempotent-replayed");
+        response.headers_mut().insert(replayed, http::HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}
+
+/// A refund that stands, however it is shown.
+pub(super) struct Outcome {
+    /// How the wish is answered.
+    pub status: StatusCode,
+    /// Whether the key had made it before.
+    pub known: bool,
+    /// Its payment.
+    pub receipt: Receipt,
+    /// The refund.
+    pub refund: Refund,
+}
+
+/// What came of a wish: the refund, or why there is none.
+pub(super) fn outcome(refunded: Refunded) -> Result<Outcome, Problem> {
     match refunded {
-        Refunded::Made(receipt, refund) => made(app, &receipt, &refund, StatusCode::CREATED),
+        Refunded::Made(receipt, refund) => made(receipt, refund, StatusCode::CREATED),
         Refunded::Known(receipt, refund) => {
-            let mut response = made(app, &receipt, &refund, StatusCode::OK)?;
-            let replayed = HeaderName::from_static("idempotent-replayed");
-            response.headers_mut().insert(replayed, http::HeaderValue::from_static("true"));
-            Ok(response)
+            Ok(Outcome { known: true, ..made(receipt, refund, StatusCode::OK)? })
         }
         Refunded::KeyReused => Err(Problem::new(Kind::KeyReused)),
         Refunded::NotRefundable(receipt) => Err(not_refundable(&receipt)),
@@ -145,16 +170,17 @@ fn answer(app: &App, refunded: Refunded) -> Result<Response, Problem> {
                 format!("More than what remains to be refunded: {shown}."),
             ))
         }
+        Refunded::Moved { .. } => Err(Problem::new(Kind::ChangedMeanwhile)),
         Refunded::FoundOthers(receipt) => Err(found_others(&receipt)),
         Refunded::NoPayment => Err(Problem::new(Kind::PaymentNotFound)),
     }
 }
 
 /// A refund that Stripe has refused made nothing: an error, however often its key comes again.
-fn made(app: &App, receipt: &Receipt, refund: &Refund, status: StatusCode) -> Result<Response, Problem> {
+fn made(receipt: Receipt, refund: Refund, status: StatusCode) -> Result<Outcome, Problem> {
     let status = match refund.state {
         RefundState::Failed if refund.gateway_id.is_none() => {
-            let why = refund.failure.clone().unwrap_or_default();
+            let why = refund.failure.unwrap_or_default();
             return Err(Problem::new(Kind::NotRefundable).detail(
                 format!("Stripe menolak pengembalian ini: {why}"),
                 format!("Stripe refused it: {why}"),
@@ -163,11 +189,7 @@ fn made(app: &App, receipt: &Receipt, refund: &Refund, status: StatusCode) -> Re
         RefundState::Requested => StatusCode::ACCEPTED,
         _ => status,
     };
-    let data = RefundedData {
-        refund: RefundView::of(receipt.payment.id, refund, true),
-        receipt: ReceiptView::of(receipt, &app.capabilities),
-    };
-    Ok((status, Json(RefundedView { data })).into_response())
+    Ok(Outcome { status, known: false, receipt, refund })
 }
 
 /// The same key may be used again: nothing was made with it.

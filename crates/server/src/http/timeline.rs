@@ -11,7 +11,7 @@ use super::problem::{Kind, Problem};
 use axum::extract::{Path, Query, State};
 use axum::{Extension, Json};
 use http::HeaderMap;
-use sekali_core::domain::RecordedEvent;
+use sekali_core::domain::{PaymentId, RecordedEvent};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -86,24 +86,35 @@ pub(super) async fn timeline(
     headers: HeaderMap,
 ) -> Result<Json<TimelineView>, Problem> {
     let receipt = own_payment(&app, &admitted, &id).await?;
-    let after = after(&query)?;
+    let (after, whole) = (after(&query)?, admitted.user.reads_all());
+    Ok(Json(story(&app, receipt.payment.id, after, Language::of(&headers), whole).await?))
+}
+
+/// The story from after entry number `after` on; `whole`: with what is not for the payer to read.
+pub(super) async fn story(
+    app: &App,
+    payment: PaymentId,
+    after: i64,
+    language: Language,
+    whole: bool,
+) -> Result<TimelineView, Problem> {
     // One more than is shown tells whether there is a next page.
-    let mut events = app.store.record(receipt.payment.id, after, LARGEST_PAGE + 1).await?;
+    let mut events = app.store.record(payment, after, LARGEST_PAGE + 1).await?;
     let more = events.len() > LARGEST_PAGE as usize;
     events.truncate(LARGEST_PAGE as usize);
     // Presses that were counted are recorded a moment later, after what happened meanwhile.
     let next_after = events.last().filter(|_| more).map(|last| last.seq);
     events.sort_by_key(|event| (event.at, event.seq));
-    let (language, whole) = (Language::of(&headers), admitted.user.reads_all());
-    Ok(Json(TimelineView {
+    Ok(TimelineView {
         next_after,
         data: events.iter().map(|event| moment(event, language, whole)).collect(),
-        payment_id: receipt.payment.id.0,
+        payment_id: payment.0,
         zone: "UTC",
-    }))
+    })
 }
 
-fn after(query: &TimelineQuery) -> Result<i64, Problem> {
+/// After which entry a page of the story begins.
+pub(super) fn after(query: &TimelineQuery) -> Result<i64, Problem> {
     let Some(text) = &query.after else { return Ok(0) };
     text.parse().ok().filter(|after| *after >= 0).ok_or_else(|| {
         Problem::new(Kind::MalformedRequest)

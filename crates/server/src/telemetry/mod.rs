@@ -2,6 +2,7 @@
 
 pub mod log;
 pub mod metrics;
+pub mod reading;
 pub mod spool;
 
 use std::future::Future;

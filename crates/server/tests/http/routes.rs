@@ -13,10 +13,14 @@ pub(crate) enum Guard {
     InvoiceLink,
     /// Stripe's signature.
     Signature,
+    /// An operator's session in the console.
+    Session,
+    /// Nothing but our own page: it is where a session begins and ends.
+    Door,
     /// Nothing: it shows nothing of anybody's.
     Nothing,
 }
-use Guard::{Capability, InvoiceLink, Nothing, Signature, Token};
+use Guard::{Capability, Door, InvoiceLink, Nothing, Session, Signature, Token};
 
 /// A route that is not here fails the test below: whoever adds one has to say what guards it.
 pub(crate) const ROUTES: &[(&str, &str, Guard)] = &[
@@ -36,6 +40,25 @@ pub(crate) const ROUTES: &[(&str, &str, Guard)] = &[
     ("GET", "/payment/{id}/invoice", InvoiceLink),
     ("GET", "/payment/{id}/invoice.pdf", InvoiceLink),
     ("POST", "/webhooks/stripe", Signature),
+    ("GET", "/console/api/session", Session),
+    ("POST", "/console/api/session", Door),
+    ("DELETE", "/console/api/session", Door),
+    ("GET", "/console/api/payments", Session),
+    ("GET", "/console/api/payments/export.csv", Session),
+    ("GET", "/console/api/payments/export.json", Session),
+    ("GET", "/console/api/payments/{id}", Session),
+    ("GET", "/console/api/payments/{id}/timeline", Session),
+    ("GET", "/console/api/payments/{id}/invoice", Session),
+    ("GET", "/console/api/payments/{id}/invoice.pdf", Session),
+    ("POST", "/console/api/payments/{id}/refund", Session),
+    ("POST", "/console/api/payments/{id}/cancel", Session),
+    ("POST", "/console/api/payments/{id}/reconcile", Session),
+    ("POST", "/console/api/events/{id}/replay", Session),
+    ("GET", "/console/api/health", Session),
+    ("GET", "/console/api/live", Session),
+    ("GET", "/console", Nothing),
+    ("GET", "/console/", Nothing),
+    ("GET", "/console/{*path}", Nothing),
     ("GET", "/problems/{name}", Nothing),
     ("GET", "/", Nothing),
     ("GET", "/assets/{*path}", Nothing),
@@ -58,7 +81,11 @@ pub(crate) fn guarded_by(guard: Guard, id: &str) -> Vec<(&'static str, String)> 
 }
 
 /// The router's own source.
-const SOURCES: [&str; 2] = [include_str!("../../src/http/mod.rs"), include_str!("../../src/http/health.rs")];
+const SOURCES: [&str; 3] = [
+    include_str!("../../src/http/mod.rs"),
+    include_str!("../../src/http/health.rs"),
+    include_str!("../../src/http/console.rs"),
+];
 /// What opens more routes than `.route` does; the simulator's stand under its own name and show play money.
 const NESTED: &str = r#"nest_service("/stripe-simulator", simulator)"#;
 

@@ -193,6 +193,11 @@ async fn what_is_open_to_all_shows_nothing_of_anybodys() {
     for (method, path) in guarded_by(Guard::Nothing, "1") {
         let answer = ground.site.request(method, &path).send().await;
         let found = if matches!(path.as_str(), "/assets/{*path}" | "/demo/consultation") { 404 } else { 200 };
+        if path.starts_with("/console") && answer.status == 404 {
+            // Built without its pages: see `console_app`.
+            answer.problem(404, "not-found");
+            continue;
+        }
         assert_eq!(answer.status, found, "{method} {path}");
         let text = String::from_utf8_lossy(&answer.body);
         for word in [INVOICE, &ground.mine.session, token_of(&ground.mine.way), "cs_test_", "eyJ"] {

@@ -114,6 +114,20 @@ pub fn split(url: &str) -> (SocketAddr, String) {
     (host.parse().unwrap(), format!("/{path}"))
 }
 
+/// A body that came in chunks; one that was broken off is none.
+fn whole(mut chunks: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    loop {
+        let end = chunks.windows(2).position(|two| two == b"\r\n").expect("the chunks go on to their end");
+        let length = usize::from_str_radix(std::str::from_utf8(&chunks[..end]).unwrap(), 16).unwrap();
+        if length == 0 {
+            return body;
+        }
+        body.extend(&chunks[end + 2..end + 2 + length]);
+        chunks = &chunks[end + 2 + length + 2..];
+    }
+}
+
 /// What came back.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -131,7 +145,10 @@ impl Answer {
         let headers = lines.map(|line| line.split_once(": ").unwrap());
         let headers: Vec<_> =
             headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
-        Self { status, headers, body: bytes[head + 4..].to_vec() }
+        let body = &bytes[head + 4..];
+        let chunked = headers.iter().any(|(name, value)| name == "transfer-encoding" && value == "chunked");
+        let body = if chunked { whole(body) } else { body.to_vec() };
+        Self { status, headers, body }
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {

@@ -5,6 +5,7 @@
 
 pub mod ambient;
 pub mod client;
+pub mod console;
 pub mod database;
 pub mod logs;
 pub mod program;

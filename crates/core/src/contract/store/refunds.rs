@@ -31,6 +31,7 @@ pub(super) fn wish(name: &str, minor: Option<i64>) -> Wish {
         ),
         amount,
         reason: Some("the visit was called off – ä".into()),
+        seen: None,
         at: later(100),
     }
 }
@@ -239,4 +240,50 @@ pub async fn a_refund_that_fails_frees_its_money(database: &dyn TestDatabase) {
     assert_eq!((outcome, taken(store).await.as_str()), (Recording::Changed, "0"));
     assert_eq!(decided.file.refunds.last().unwrap().failure.as_deref(), Some("Stripe refused"));
     asked(store, id, &wish("at last", Some(FEE))).await;
+}
+
+/// What the console relies on: whoever saw what remained before somebody else's refund is told of that, and refunds
+/// nothing.
+pub async fn of_two_who_saw_the_same_one_refunds(database: &dyn TestDatabase) {
+    let store = migrated(database).await;
+    let (receipt, _) = completed(&*store, 5, "k").await;
+    let id = receipt.payment.id;
+    let seeing = |name: &str, by: i64, minor, seen| Wish {
+        by: UserId(by),
+        seen: Some(php(seen)),
+        ..wish(name, minor)
+    };
+    let asking = (0..20).map(|operator| {
+        let (store, asked) = (Arc::clone(&store), seeing("r", operator, Some(100_000), FEE));
+        async move { ask(&*store, id, &asked).await.1 }
+    });
+    let outcomes = at_once(asking.collect::<Vec<_>>()).await;
+    let made: Vec<_> = outcomes.iter().filter(|outcome| matches!(outcome, Wishing::Made(_))).collect();
+    let [Wishing::Made(first)] = made[..] else { panic!("one refunds: {outcomes:?}") };
+    let moved = Wishing::Moved { remaining: php(FEE - 100_000), latest: Some(first.clone()) };
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == moved).count(), 19, "{outcomes:?}");
+    assert_eq!((count(&*store, "refunds").await, taken(&*store).await), (1, "100000".into()));
+
+    let again = Wish { id: fresh_uuid(), ..seeing("r", first_by(first), Some(100_000), FEE) };
+    assert_eq!(
+        ask(&*store, id, &again).await.1,
+        Wishing::Known(first.clone()),
+        "the same wish again is known"
+    );
+    let all = asked(&*store, id, &seeing("all", 30, None, FEE - 100_000)).await;
+    assert_eq!(all.amount, php(FEE - 100_000), "who has looked again refunds");
+    let late = ask(&*store, id, &seeing("late", 31, Some(1), FEE)).await.1;
+    assert_eq!(late, Wishing::Moved { remaining: php(0), latest: Some(all.clone()) });
+
+    record(&*store, id, &news_of(&all, RefundState::Failed)).await;
+    let now = ask(&*store, id, &seeing("now", 32, Some(1), 0)).await.1;
+    let moved = Wishing::Moved { remaining: php(FEE - 100_000), latest: Some(first.clone()) };
+    assert_eq!(now, moved, "what failed takes nothing up");
+}
+
+fn first_by(refund: &Refund) -> i64 {
+    match &refund.origin {
+        RefundOrigin::Operator { by, .. } => by.0,
+        other => panic!("an operator's was expected: {other:?}"),
+    }
 }

@@ -29,6 +29,9 @@ pub struct Wish {
     pub amount: Option<Money>,
     /// Why.
     pub reason: Option<String>,
+    /// What remained to be refunded when the operator decided; `None`: whatever remains. Where something else remains
+    /// under the lock, somebody was quicker, and nothing is refunded: of two operators who saw the same, one refunds.
+    pub seen: Option<Money>,
     /// Now.
     pub at: Timestamp,
 }
@@ -46,6 +49,13 @@ pub enum Wishing {
     NotRefundable(Status),
     /// More than what remains, which is this.
     TooMuch(Money),
+    /// Something else remains than was seen.
+    Moved {
+        /// This.
+        remaining: Money,
+        /// The refund that was made last, where there is one: it is why.
+        latest: Option<Refund>,
+    },
 }
 
 /// Decides about an operator's wish. `encode` makes the request's bytes: of the refund's name, the payment
@@ -63,10 +73,13 @@ pub fn wish(
         return (nothing, if same { made(refund.clone()) } else { Wishing::KeyReused });
     }
     let status = file.payment.status;
-    let Some(capture) = file.settled().filter(|_| status == Status::Completed) else {
+    let Some(capture) = file.settled().filter(|_| is_refundable(status, wish)) else {
         return (nothing, Wishing::NotRefundable(status));
     };
     let remaining = file.remaining(capture);
+    if wish.seen.is_some_and(|seen| seen != remaining) {
+        return (nothing, Wishing::Moved { remaining, latest: latest(file, capture) });
+    }
     let amount = wish.amount.unwrap_or(remaining);
     if remaining.minor == 0 {
         return (nothing, Wishing::NotRefundable(status));
@@ -89,6 +102,17 @@ pub fn wish(
     };
     let decision = nothing.change(Change::NewRefund(refund.clone())).note(origin, requested(&refund));
     (decision, Wishing::Made(refund))
+}
+
+/// The last refund that takes something up; failing that, the last one: what it took up is free again.
+fn latest(file: &PaymentFile, capture: &Capture) -> Option<Refund> {
+    let all = || file.refunds_of(&capture.payment_intent);
+    all().filter(|refund| refund.state.counts()).last().or_else(|| all().last()).cloned()
+}
+
+/// Who has seen something remain is told what has become of it, also when all of it is back by now.
+fn is_refundable(status: Status, wish: &Wish) -> bool {
+    status == Status::Completed || (status == Status::Refunded && wish.seen.is_some())
 }
 
 fn by_key<'f>(file: &'f PaymentFile, wish: &Wish) -> Option<(&'f Refund, &'f Fingerprint)> {

@@ -2,7 +2,7 @@
 
 use super::{AT_ONCE, ORIGIN, PAGE, Part, Reconcile, Report};
 use crate::decision::cancel::expire;
-use crate::domain::{PaymentFile, PaymentId, Receipt, SessionState, Timestamp};
+use crate::domain::{Origin, PaymentFile, PaymentId, Receipt, SessionState, Timestamp};
 use crate::flow::checkout::{IN_FLIGHT, Way};
 use crate::flow::settle::{SettleError, Settled};
 use crate::ports::{AwaitedSession, StoreError};
@@ -42,7 +42,7 @@ impl Reconcile {
 
     /// Every live session is asked about, several at a time.
     pub(super) async fn ask_sessions(&self, report: &mut Report) -> Result<(), StoreError> {
-        let mut part = Part::of("checkout sessions", report);
+        let (origin, mut part) = (ORIGIN, Part::of("checkout sessions", report));
         let mut after = std::mem::take(&mut *self.begin_after.lock().unwrap_or_else(PoisonError::into_inner));
         loop {
             let page = self.store().awaited_sessions(after, PAGE).await?;
@@ -53,7 +53,7 @@ impl Reconcile {
                 self.keep().await?;
                 // Boxed before they are awaited: the compiler cannot tell otherwise that they may change threads.
                 let several: Vec<BoxFuture<'_, _>> =
-                    several.iter().map(|awaited| self.ask_session(awaited).boxed()).collect();
+                    several.iter().map(|awaited| self.ask_session(awaited, &origin).boxed()).collect();
                 for answer in join_all(several).await {
                     part.report.sessions += 1;
                     part.report.settled += u64::from(part.take(answer) == Some(true));
@@ -73,19 +73,23 @@ impl Reconcile {
     }
 
     /// Whether the payment has moved on.
-    async fn ask_session(&self, awaited: &AwaitedSession) -> Result<bool, SettleError> {
+    pub(super) async fn ask_session(
+        &self,
+        awaited: &AwaitedSession,
+        origin: &Origin,
+    ) -> Result<bool, SettleError> {
         let (checkout, session) = (&self.cancel.checkout, &awaited.session);
         let Some(before) = self.store().payment(session.payment).await? else { return Ok(false) };
         let now = if awaited.cancel_requested && session.state != SessionState::Submitted {
-            self.cancel.cancel(session.payment, &ORIGIN).await?;
+            self.cancel.cancel(session.payment, origin).await?;
             self.store().payment(session.payment).await?
         } else if let Some(gateway_id) = &session.gateway_id {
-            match checkout.settle.settle_session(gateway_id, &ORIGIN).await? {
+            match checkout.settle.settle_session(gateway_id, origin).await? {
                 Settled::Stands(receipt) => Some(receipt),
                 Settled::NotOurs => None,
             }
         } else {
-            stands(checkout.go_on(before.clone(), session, &ORIGIN).await?)
+            stands(checkout.go_on(before.clone(), session, origin).await?)
         };
         Ok(now.is_some_and(|now| now.payment.status != before.payment.status))
     }

@@ -25,6 +25,7 @@ pub(super) fn wish(stage: &Stage, receipt: &Receipt, name: &str, amount: Option<
         fingerprint: Fingerprint::of_refund(receipt.payment.id, amount, None),
         amount,
         reason: None,
+        seen: None,
         at: stage.clock.now(),
     }
 }

@@ -64,6 +64,14 @@ pub(super) fn tell(entry: Option<&Entry>, kind: &str, language: Language) -> Str
         What::RefundSucceeded { amount, refunded, .. } => refund_succeeded(&show(amount), refunded.as_ref()),
         What::RefundFailed { amount, refunded, .. } => refund_failed(&show(amount), refunded.is_some()),
         What::Disputed { state, .. } => disputed(state),
+        What::ReconcileAsked {} => pair(
+            "Petugas menanyakan keadaan pembayaran ini kepada Stripe.",
+            "An operator had Stripe asked how this payment stands.",
+        ),
+        What::EventReplayed { event_kind, .. } => (
+            format!("Petugas memproses ulang pemberitahuan Stripe ({event_kind})."),
+            format!("An operator had a notice of Stripe's worked off again ({event_kind})."),
+        ),
     };
     language.pick(id, en)
 }
