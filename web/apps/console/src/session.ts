@@ -30,9 +30,14 @@ export async function signIn(token: string): Promise<void> {
   session.value = { kind: 'in', session: await order<Session>('/session', { token }) };
 }
 
+/** Only the service can take the cookie back: without it nobody is told that they are signed out. */
 export async function signOut(): Promise<void> {
-  await endSession();
-  session.value = { kind: 'out', why: 'left' };
+  try {
+    await endSession();
+    session.value = { kind: 'out', why: 'left' };
+  } catch {
+    session.value = { kind: 'unreachable' };
+  }
 }
 
 /** Makes sure of the session after a sign that it may be over; a 401 is heard by `onSignedOut`. */
