@@ -20,7 +20,7 @@ describe('signing in', () => {
     const [cookie] = await page.context().cookies(`${stack.origin()}/console`);
     expect(cookie).toMatchObject({ httpOnly: true, sameSite: 'Strict', path: '/console' });
     const held = await page.evaluate(() =>
-      JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie]),
+      JSON.stringify([localStorage, sessionStorage, document.cookie]),
     );
     expect(held).not.toContain('ey');
     expect(await page.content()).not.toContain('eyJ');

@@ -11,3 +11,8 @@ export function find(text: string): void {
   sought.value = q === '' ? undefined : q;
   go({ page: 'payments', view: { ...WHOLE_LIST, q } });
 }
+
+// The way back leads to the list that was found, not on to the payment once more.
+window.addEventListener('popstate', () => {
+  sought.value = undefined;
+});
