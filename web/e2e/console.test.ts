@@ -308,6 +308,16 @@ describe('live', () => {
   });
 });
 
+test('reloaded again and again, it leaves the browser connections for its questions', async () => {
+  const operator = await Operator.signIn(stack);
+  for (let load = 0; load < 8; load++) {
+    await operator.page.getByText('Live', { exact: true }).waitFor();
+    await operator.open(load % 2 === 0 ? '/console/health' : '/console');
+  }
+  await operator.find('INV-20200101000000-999999');
+  await operator.page.getByText('Nothing found for').waitFor({ timeout: 10_000 });
+});
+
 describe('forged posts', () => {
   test('from another site are refused, and nothing happens', async () => {
     const { id } = await newPayment(stack.origin());

@@ -64,6 +64,24 @@ export class Live {
     this.#greeted = false;
   }
 
+  /**
+   * Listens no more while nobody looks. A browser has six connections to a service over HTTP/1.1, for all of its
+   * tabs and the pages that it keeps for the way back: streams that nobody sees would leave none for questions.
+   */
+  rest(): void {
+    clearTimeout(this.#retry);
+    this.#pause();
+    this.#source?.close();
+    this.#source = undefined;
+  }
+
+  /** Listens again, and has everything asked for anew that was missed. */
+  wake(): void {
+    this.rest();
+    this.#greeted = true;
+    this.#connect();
+  }
+
   #connect(): void {
     const source = this.#open();
     this.#source = source;

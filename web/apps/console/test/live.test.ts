@@ -114,6 +114,19 @@ describe('the stream of news', () => {
     expect(streams).toHaveLength(1);
   });
 
+  test('rests while nobody looks, and has what was missed asked for afterwards', () => {
+    const { live, last, news, streams } = started();
+    last().say('hello');
+    live.rest();
+    expect(last().closed).toBe(true);
+    vi.advanceTimersByTime(120_000);
+    expect([streams.length, news.length]).toEqual([1, 0]);
+    live.wake();
+    expect(streams).toHaveLength(2);
+    last().say('hello');
+    expect(news).toEqual([{ kind: 'again' }]);
+  });
+
   test('a server that stops is not the end', () => {
     const { last, streams } = started();
     last().say('hello');
