@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -17,6 +17,8 @@ const STOP_MS = 15_000;
 
 export interface Server {
   origin: string;
+  /** A token as the host application makes it, good for an hour. */
+  token: (user: number, role: 'patient' | 'service' | 'admin') => string;
   stop: () => Promise<void>;
 }
 
@@ -25,6 +27,7 @@ export async function startServer(options: { demo: boolean }): Promise<Server> {
   if (!existsSync(BINARY)) {
     throw new Error(`${BINARY} is not there: build it with ./dev build, or set SEKALI_BIN`);
   }
+  const secret = randomBytes(32).toString('hex');
   const folder = await mkdtemp(join(tmpdir(), 'sekali-e2e-'));
   const child = spawn(BINARY, ['serve'], {
     cwd: folder,
@@ -33,7 +36,7 @@ export async function startServer(options: { demo: boolean }): Promise<Server> {
       PATH: process.env['PATH'],
       SEKALI_LISTEN: '127.0.0.1:0',
       DATABASE_URL: `sqlite://${join(folder, 'sekali.db')}`,
-      SEKALI_JWT_SECRET: randomBytes(32).toString('hex'),
+      SEKALI_JWT_SECRET: secret,
       SEKALI_STRIPE_SIMULATOR: '1',
       SEKALI_RATE_LIMIT: '0',
       ...(options.demo ? { SEKALI_DEMO: '1' } : {}),
@@ -48,11 +51,25 @@ export async function startServer(options: { demo: boolean }): Promise<Server> {
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    return { origin: `http://${await listening(child)}`, stop };
+    const token: Server['token'] = (user, role) => signed(secret, { sub: String(user), role });
+    return { origin: `http://${await listening(child)}`, token, stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+/** A JSON Web Token with HS256. */
+function signed(secret: string, claims: object): string {
+  const now = Math.floor(Date.now() / 1000);
+  const parts = [
+    { alg: 'HS256', typ: 'JWT' },
+    { ...claims, iat: now, exp: now + 3600 },
+  ];
+  const text = parts
+    .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+    .join('.');
+  return `${text}.${createHmac('sha256', secret).update(text).digest('base64url')}`;
 }
 
 /** The address in the log line `Listening`; all output stays read, so that the service never waits for us. */

@@ -6,6 +6,7 @@ import type { Server } from './server.js';
 
 export interface Stack {
   origin: () => string;
+  token: Server['token'];
   /** A page in a fresh context, as a new visitor has it. */
   newPage: (options?: BrowserContextOptions) => Promise<Page>;
 }
@@ -38,6 +39,7 @@ export function useStack(options: { demo: boolean } = { demo: true }): Stack {
 
   return {
     origin: () => running().server.origin,
+    token: (user, role) => running().server.token(user, role),
     async newPage(contextOptions = {}) {
       const context = await running().browser.newContext({ locale: 'id-ID', ...contextOptions });
       const page = await context.newPage();
