@@ -17,6 +17,8 @@ const STOP_MS = 15_000;
 
 export interface Server {
   origin: string;
+  /** The lines of its log so far. */
+  log: readonly string[];
   stop: () => Promise<void>;
 }
 
@@ -48,7 +50,8 @@ export async function startServer(options: { demo: boolean }): Promise<Server> {
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    return { origin: `http://${await listening(child)}`, stop };
+    const log: string[] = [];
+    return { origin: `http://${await listening(child, log)}`, log, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -56,8 +59,7 @@ export async function startServer(options: { demo: boolean }): Promise<Server> {
 }
 
 /** The address in the log line `Listening`; all output stays read, so that the service never waits for us. */
-function listening(child: ChildProcess): Promise<string> {
-  const output: string[] = [];
+function listening(child: ChildProcess, output: string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     const fail = (why: string) => {
       reject(new Error(`${BINARY} ${why}:\n${output.slice(-20).join('\n')}`));
