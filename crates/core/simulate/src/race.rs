@@ -27,7 +27,7 @@ const TRIES: u32 = 20;
 /// Between two of them.
 const AGAIN: Duration = Duration::from_millis(20);
 /// Until the last webhook is worked off.
-const REST: Duration = Duration::from_secs(2);
+const REST: Duration = Duration::from_millis(300);
 const PATIENT: u64 = 1;
 const FEE: Money = Money::new(500_000, Currency::PHP);
 

@@ -99,7 +99,7 @@ impl Setting {
         for fault in may {
             rates[fault as usize] = usual(fault) * u32::try_from(rng.below(2)).unwrap_or(0);
         }
-        Self { rates, servers: 2, idle: SECOND / 50, quiet_at: u64::MAX, ..Self::calm() }
+        Self { rates, servers: 2, idle: SECOND / 20, quiet_at: u64::MAX, ..Self::calm() }
     }
 
     /// A world in which nothing goes wrong, for small models.

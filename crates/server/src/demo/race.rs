@@ -118,7 +118,10 @@ pub(super) async fn presses(
         1
     };
     let planned = way.clicks().into_iter().enumerate().map(|(at, (after, letter))| async move {
-        clock.sleep(after).await;
+        // The next one's wait begins when this one is sent.
+        if !after.is_zero() {
+            clock.sleep(after).await;
+        }
         press(site, trace, run, first + at, &letter, visitor).await
     });
     for press in join_all(planned).await {

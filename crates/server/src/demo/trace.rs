@@ -205,8 +205,15 @@ impl Probe for Watching {
             Point::LookedUp | Point::Locked | Point::Committed | Point::Cached | Point::Unlocked
         );
         if is_step {
-            let span = self.trace.ending_now(took);
-            self.trace.note(|traced| traced.steps.push(Step { name: point.name().into(), span }));
+            let ending_now = self.trace.ending_now(took);
+            self.trace.note(|traced| {
+                // Each step begins where the one before it has ended: how late this is noted is no part of it.
+                let span = traced.steps.last().map_or(ending_now, |before| {
+                    let from = before.span.to;
+                    Span { from, to: from + micros(took) }
+                });
+                traced.steps.push(Step { name: point.name().into(), span });
+            });
         }
     }
 
@@ -259,6 +266,7 @@ mod tests {
         let took: Vec<_> =
             traced.steps.iter().map(|step| (step.name.as_ref(), step.span.to - step.span.from)).collect();
         assert_eq!(took, [("idempotency", 7), ("lock", 5)]);
+        assert_eq!(traced.steps[0].span.to, traced.steps[1].span.from, "without a gap");
         assert_eq!(traced.waits.iter().map(|wait| wait.to - wait.from).collect::<Vec<_>>(), [3]);
         assert_eq!(
             (traced.status, traced.outcome.as_deref(), traced.left),

@@ -88,8 +88,9 @@ pub(super) async fn race_without(
 ) -> Result<Json<Value>, Problem> {
     let demo = demo(&app)?;
     let guards = sandbox::guards(&missing.without).ok_or_else(|| Problem::new(Kind::NotFound))?;
+    let clock = app.clock.clone();
     let _alone = demo.runs.alone().await;
-    let races = tokio::task::spawn_blocking(move || sandbox::races(&guards)).await?;
+    let races = tokio::task::spawn_blocking(move || sandbox::races(&guards, &*clock)).await?;
     Ok(Json(races))
 }
 

@@ -129,6 +129,7 @@ describe('waiting', () => {
         { from: 30, to: 100 },
       ],
       [{ from: 200, to: 300 }],
+      [{ from: 90, to: 110 }],
     ]) {
       const cut = pieces(whole, waits);
       expect(cut[0]?.from).toBe(0);

@@ -1,4 +1,4 @@
-import { length, outcomeOf, within } from './run.js';
+import { length, outcomeOf, parts } from './run.js';
 import type { Lane, Outcome, Run, Span, StepName } from './run.js';
 
 /** A stretch of a lane, in the drawing's pixels. */
@@ -89,7 +89,7 @@ function drawLane(lane: Lane, index: number, y: number, x: (at: number) => numbe
 export function pieces(step: Span, waits: Span[]): (Span & { waits: boolean })[] {
   const cut: (Span & { waits: boolean })[] = [];
   let from = step.from;
-  for (const wait of waits.filter((one) => within(one, step))) {
+  for (const wait of parts(waits, step)) {
     if (wait.from > from) cut.push({ from, to: wait.from, waits: false });
     cut.push({ ...wait, waits: true });
     from = wait.to;

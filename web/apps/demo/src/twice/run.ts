@@ -116,10 +116,7 @@ export function outcomeOf({ trace }: Lane): Outcome {
 export function worked(lane: Lane, name: StepName): number {
   const steps = lane.trace?.steps.filter((step) => step.name === name) ?? [];
   const waits = lane.trace?.waits ?? [];
-  return steps.reduce(
-    (sum, step) => sum + length(step) - total(waits.filter((wait) => within(wait, step))),
-    0,
-  );
+  return steps.reduce((sum, step) => sum + length(step) - total(parts(waits, step)), 0);
 }
 
 /** Microseconds that a request spent waiting for another one's lock. */
@@ -131,8 +128,10 @@ export function length({ from, to }: Span): number {
   return to - from;
 }
 
-export function within(inner: Span, outer: Span): boolean {
-  return inner.from >= outer.from && inner.to <= outer.to;
+/** What of some spans lies within another one. */
+export function parts(spans: readonly Span[], of: Span): Span[] {
+  const cut = ({ from, to }: Span) => ({ from: Math.max(from, of.from), to: Math.min(to, of.to) });
+  return spans.map(cut).filter((part) => length(part) > 0);
 }
 
 function total(spans: Span[]): number {
