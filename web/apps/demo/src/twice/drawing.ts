@@ -30,6 +30,8 @@ export interface Drawing {
   barHeight: number;
   /** Many lanes have no room for words. */
   isDense: boolean;
+  /** A lane's words stand above one another. */
+  isNarrow: boolean;
   ticks: { x: number; label: string }[];
   lanes: DrawnLane[];
   /** Where the first server was killed. */
@@ -38,8 +40,9 @@ export interface Drawing {
 
 /** More lanes than these are drawn without words. */
 const WITH_WORDS = 12;
+const NARROW = 560;
 const AXIS = 26;
-const MARGIN = 10;
+export const MARGIN = 10;
 /** Bars narrower than this are drawn this wide, and begin where they begin. */
 export const NARROWEST = 1;
 
@@ -49,13 +52,15 @@ export function draw(run: Run, width: number): Drawing {
   const room = width - 2 * MARGIN;
   const x = (at: number) => MARGIN + ((at - span.from) / length(span)) * room;
   const isDense = run.lanes.length > WITH_WORDS;
-  const [row, barHeight, words] = isDense ? [7, 5, 4] : [50, 16, 24];
+  const isNarrow = width < NARROW;
+  const [row, barHeight, words] = isDense ? [7, 5, 4] : isNarrow ? [66, 16, 40] : [50, 16, 24];
   return {
     width,
     height: AXIS + run.lanes.length * row + MARGIN,
     barHeight,
     isDense,
-    ticks: ticks(length(span), room < 480 ? 4 : 8).map(({ at, label }) => ({
+    isNarrow,
+    ticks: ticks(length(span), isNarrow ? 3 : 8).map(({ at, label }) => ({
       x: x(span.from + at),
       label,
     })),
