@@ -3,7 +3,7 @@
 
 use sekali_simulate::{Guard, Plan, Race, race};
 
-const SEEDS: u64 = 400;
+const SEEDS: u64 = 150;
 /// The database has two guards, of which each is enough.
 const DATABASE: [Guard; 2] = [Guard::ActiveIndex, Guard::ConsultationLock];
 
