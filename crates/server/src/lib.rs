@@ -2,7 +2,7 @@
 
 pub mod capability;
 pub mod cli;
-mod demo;
+pub mod demo;
 #[cfg(test)]
 mod documentation;
 pub mod http;

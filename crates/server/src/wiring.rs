@@ -1,6 +1,7 @@
 //! From settings to a service: which adapter stands behind each port.
 
 use crate::capability::Capabilities;
+use crate::demo::Demo;
 use crate::http::{App, Limits, Live};
 use crate::jwt::Verifier;
 use crate::session::Sessions;
@@ -157,12 +158,18 @@ pub async fn wire(
         probe: ambient.probe.clone(),
         installation: store.installation().await?,
     };
+    let demo = settings.demo.then(|| {
+        Arc::new(Demo::new(settings.tokens.clone(), format!("http://{bound}"), ambient.clock.clone()))
+    });
     let pay = Pay {
         store: store.clone(),
         turnstile,
         clock: ambient.clock.clone(),
         random: ambient.random.clone(),
-        probe: ambient.probe.clone(),
+        probe: match &demo {
+            Some(demo) => demo.trace.probe(ambient.probe.clone()),
+            None => ambient.probe.clone(),
+        },
         pricing: Pricing { taxes: settings.taxes.clone(), default_currency: settings.default_currency },
         duplicates: Arc::new(Duplicates::default()),
     };
@@ -194,7 +201,7 @@ pub async fn wire(
         public_url,
         cors_origins: settings.cors_origins.iter().map(ToString::to_string).collect(),
         inbox_bell: Arc::new(Notify::new()),
-        demo: settings.demo.then(|| settings.tokens.clone()),
+        demo,
         serves_metrics: settings.metrics_listen.is_none(),
         simulator: simulator.clone().map(sekali_stripe_simulator::router),
     };

@@ -19,6 +19,8 @@ export interface Server {
   origin: string;
   /** A token as the host application makes it, good for an hour. */
   token: (user: number, role: 'patient' | 'service' | 'admin') => string;
+  /** The lines of its log so far. */
+  log: readonly string[];
   stop: () => Promise<void>;
 }
 
@@ -52,7 +54,8 @@ export async function startServer(options: { demo: boolean }): Promise<Server> {
   };
   try {
     const token: Server['token'] = (user, role) => signed(secret, { sub: String(user), role });
-    return { origin: `http://${await listening(child)}`, token, stop };
+    const log: string[] = [];
+    return { origin: `http://${await listening(child, log)}`, token, log, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -73,8 +76,7 @@ function signed(secret: string, claims: object): string {
 }
 
 /** The address in the log line `Listening`; all output stays read, so that the service never waits for us. */
-function listening(child: ChildProcess): Promise<string> {
-  const output: string[] = [];
+function listening(child: ChildProcess, output: string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     const fail = (why: string) => {
       reject(new Error(`${BINARY} ${why}:\n${output.slice(-20).join('\n')}`));

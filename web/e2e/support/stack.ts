@@ -7,6 +7,8 @@ import type { Server } from './server.js';
 export interface Stack {
   origin: () => string;
   token: Server['token'];
+  /** The lines of the service's log so far. */
+  log: () => readonly string[];
   /** A page in a fresh context, as a new visitor has it. */
   newPage: (options?: BrowserContextOptions) => Promise<Page>;
 }
@@ -40,6 +42,7 @@ export function useStack(options: { demo: boolean } = { demo: true }): Stack {
   return {
     origin: () => running().server.origin,
     token: (user, role) => running().server.token(user, role),
+    log: () => running().server.log,
     async newPage(contextOptions = {}) {
       const context = await running().browser.newContext({ locale: 'id-ID', ...contextOptions });
       const page = await context.newPage();

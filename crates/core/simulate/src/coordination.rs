@@ -79,6 +79,8 @@ fn ends(now: u64, lasts: Duration) -> u64 {
 /// A key as the cache knows it.
 struct Asked {
     name: (UserId, IdempotencyKey),
+    /// There is no cache to be asked.
+    in_vain: bool,
     /// What an entry is taken to stand for, where its own word does not count.
     fingerprint: Option<Fingerprint>,
 }
@@ -97,7 +99,7 @@ struct Try {
 impl Kept {
     fn found(&self, asked: &Asked, now: u64) -> Option<Lookup> {
         let (cached, until) = self.cache.get(&asked.name)?;
-        if *until <= now {
+        if *until <= now || asked.in_vain {
             return None;
         }
         let payment = &cached.receipt.payment;
@@ -136,12 +138,12 @@ impl Sim {
     fn asked(&self, user: UserId, key: &IdempotencyKey) -> Asked {
         let fingerprint =
             (!self.has(Guard::Fingerprint)).then(|| lock(&self.presses).asked(user, key)).flatten();
-        Asked { name: self.cache_name(user, key), fingerprint }
+        Asked { name: self.cache_name(user, key), in_vain: !self.has(Guard::Cache), fingerprint }
     }
 
     fn try_for(&self, token: &LockToken) -> Try {
         let early = self.fault(Fault::LockExpired);
-        let twice = self.fault(Fault::LockTwice) || self.second_holder();
+        let twice = self.fault(Fault::LockTwice) || self.second_holder() || !self.has(Guard::Lock);
         Try { token: token.clone(), early, twice, tells: self.has(Guard::LockHolder) }
     }
 

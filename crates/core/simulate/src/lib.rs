@@ -20,6 +20,7 @@ mod operator;
 mod patient;
 mod plan;
 mod press;
+mod race;
 mod rng;
 mod run;
 mod server;
@@ -34,6 +35,7 @@ pub use log::{Broken, Line, Tally};
 pub use many::{MOST_FAILURES, Many, run_many};
 pub use mutations::{Found, MUTATIONS, Mutation, charging_twice};
 pub use plan::{Fault, FaultId, Guard, Guards, Plan};
+pub use race::{Lane, Race, Stretch, race};
 pub use run::{History, run};
 pub use shrink::shrink;
 

@@ -1,6 +1,8 @@
 //! What a history comes to: its lines, what broke, and what was met on the way.
 
+use crate::executor::Who;
 use crate::plan::{Fault, FaultId};
+use sekali_core::ports::Point;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -109,4 +111,8 @@ pub(crate) struct Log {
     pub(crate) wishes: Vec<(u64, u32)>,
     pub(crate) points: [u64; 18],
     pub(crate) presses: u64,
+    /// Who came through which step from when to when, in microseconds since the history began.
+    pub(crate) steps: Vec<(Who, Point, (u64, u64))>,
+    /// Who waited for another's lock from when to when.
+    pub(crate) waits: Vec<(Who, (u64, u64))>,
 }

@@ -41,6 +41,10 @@ words! {
         KeyTable = "key-table",
         /// In the database keys belong to their user.
         KeyScope = "key-scope",
+        /// Answers are kept in the cache.
+        Cache = "cache",
+        /// One request at a time for a patient and a consultation.
+        Lock = "lock",
         /// In the cache keys belong to their user.
         CacheScope = "cache-scope",
         /// What a key stands for is compared with what is asked.

@@ -83,6 +83,25 @@ impl Setting {
         }
     }
 
+    /// A race that is over within a second: Redis hands a lock to two, forgets, or fails over, and answers of
+    /// Stripe's get lost. Each of it happens in half of all seeds.
+    pub(crate) fn race(seed: u64) -> Self {
+        let mut rng = Rng::new(mix(&[seed, 0x4ace]));
+        let may = [
+            Fault::LockTwice,
+            Fault::LockExpired,
+            Fault::CacheFlushed,
+            Fault::CacheFailover,
+            Fault::CacheAnswerLost,
+            Fault::GatewayAnswerLost,
+        ];
+        let mut rates = vec![0; Fault::ALL.len()];
+        for fault in may {
+            rates[fault as usize] = usual(fault) * u32::try_from(rng.below(2)).unwrap_or(0);
+        }
+        Self { rates, servers: 2, idle: SECOND / 20, quiet_at: u64::MAX, ..Self::calm() }
+    }
+
     /// A world in which nothing goes wrong, for small models.
     pub(crate) fn calm() -> Self {
         Self {

@@ -243,8 +243,13 @@ impl Random for Sim {
 }
 
 impl Probe for Sim {
-    fn passed(&self, point: Point, _: Duration) {
+    fn passed(&self, point: Point, took: Duration) {
         lock(&self.log).points[point as usize] += 1;
         self.note(|| (format!("passed {}", point.name()), String::new()));
+        self.note_stretch(Some(point), took);
+    }
+
+    fn waited(&self, took: Duration) {
+        self.note_stretch(None, took);
     }
 }

@@ -92,10 +92,15 @@ impl Point {
     }
 }
 
-/// Told at each point how long the step before it took.
+/// Told at each point how long the step before it took. Called by the task that works on the request.
 pub trait Probe: Send + Sync {
     /// `point` was reached, `took` after the one before it.
     fn passed(&self, point: Point, took: Duration);
+
+    /// Somebody else holds the lock: `took` was spent on waiting just now, within step 2.
+    fn waited(&self, took: Duration) {
+        let _ = took;
+    }
 }
 
 /// Nobody wants to know.

@@ -22,7 +22,10 @@ const USUAL: &str = "127.0.0.1:8080";
 pub fn command() -> Command {
     Command::new("demo")
         .about("Play the whole story against a service of its own, then stay up to be tried in a browser")
-        .after_help("Example: sekali demo --exit")
+        .after_help(
+            "The page tries to pay twice in every way, draws what the service measured of it, and takes guards away in a\n\
+             simulated world (docs/demo.md).\n\nExample: sekali demo --exit",
+        )
         .arg(
             Arg::new("exit")
                 .long("exit")

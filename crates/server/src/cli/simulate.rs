@@ -5,7 +5,7 @@ use crate::system::SystemClock;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use sekali_core::ports::Clock;
 use sekali_simulate::{
-    Guard, Guards, History, MUTATIONS, Many, Plan, Tally, charging_twice, run, run_many, shrink,
+    Guard, Guards, History, MUTATIONS, Many, Plan, Race, Tally, charging_twice, race, run, run_many, shrink,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -33,7 +33,8 @@ pub fn command() -> Command {
         .after_help(
             "Examples:\n  sekali simulate --seeds 100000\n  sekali simulate --seed 4711          \
              (prints the history; one that fails is shrunk first)\n  \
-             sekali simulate --without active-index,consultation-lock",
+             sekali simulate --without active-index,consultation-lock\n  \
+             sekali simulate --race --seed 0 --without gateway-key    (one race, as the demo shows it)",
         )
         .arg(number("seeds").default_value("10000").help("How many histories"))
         .arg(number("from").default_value("0").help("The first seed"))
@@ -48,6 +49,7 @@ pub fn command() -> Command {
                 .help("Take guards of the simulated world away, to see what they are good for"),
         )
         .arg(flag("mutations", "Show that the simulator finds bugs: run the list of them"))
+        .arg(flag("race", "With --seed: the small race that the demo shows").requires("seed"))
         .arg(number("threads").help("Threads [default: one a processor]"))
         .arg(flag("json", "Print the result as JSON"))
 }
@@ -67,6 +69,7 @@ pub fn run_command(matches: &ArgMatches) -> ExitCode {
         return mutations();
     }
     match matches.get_one::<u64>("seed") {
+        Some(seed) if matches.get_flag("race") => one_race(*seed, plan),
         Some(seed) => one(*seed, &plan, matches.get_flag("whole"), matches.get_flag("json")),
         None => many(matches, &plan),
     }
@@ -109,6 +112,17 @@ fn one(seed: u64, plan: &Plan, whole: bool, as_json: bool) -> ExitCode {
         say(&(text + &verdict(&history, plan)));
     }
     if history.broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// A race of the demo's, line by line; fails when the patient was charged twice.
+fn one_race(seed: u64, plan: Plan) -> ExitCode {
+    let race = race(seed, &Plan { written: true, ..plan });
+    let mut text: String = race.lines.iter().map(|line| format!("{line}\n")).collect();
+    let Race { payments, sessions, charges, .. } = &race;
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "\n{payments} payments, {sessions} sessions, {charges} charges");
+    say(&text);
+    if race.charges_twice() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 fn lines(history: &History) -> Vec<String> {
@@ -253,6 +267,15 @@ mod tests {
         let text = summary(&outcome, &Plan::default(), Duration::from_secs(1));
         assert!(text.starts_with("20 histories in 1.0 s"), "{text}");
         assert!(text.contains("every invariant holds in every history"), "{text}");
+    }
+
+    #[test]
+    fn a_race_fails_when_the_patient_pays_twice() {
+        assert_eq!(run_command(&matches(&["--race", "--seed", "0"])), ExitCode::SUCCESS);
+        let plan = Plan::without(&[Guard::GatewayKey]);
+        let bad = (0..1_000).find(|seed| race(*seed, &plan).charges_twice()).unwrap().to_string();
+        let without = ["--race", "--seed", &bad, "--without", "gateway-key"];
+        assert_eq!(run_command(&matches(&without)), ExitCode::FAILURE);
     }
 
     #[test]

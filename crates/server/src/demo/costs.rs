@@ -1,6 +1,7 @@
 //! What one click costs here, beside what it cost the original (contract, part 9).
 
-use super::story::{Story, Told};
+use super::Told;
+use super::story::Story;
 use crate::cli::say;
 use reqwest::Method;
 use sekali_core::domain::{ConsultationId, Currency, Money, Role, UserId};

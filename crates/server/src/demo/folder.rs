@@ -14,7 +14,15 @@ impl Folder {
     pub(crate) fn make() -> io::Result<Self> {
         let parent = std::env::temp_dir();
         remove_orphans(&parent);
-        let path = parent.join(format!("{PREFIX}{}", std::process::id()));
+        Self::at(parent.join(format!("{PREFIX}{}", std::process::id())))
+    }
+
+    /// A further one of this process.
+    pub(crate) fn named(name: &str) -> io::Result<Self> {
+        Self::at(std::env::temp_dir().join(format!("{PREFIX}{}-{name}", std::process::id())))
+    }
+
+    fn at(path: PathBuf) -> io::Result<Self> {
         let _ = fs::remove_dir_all(&path);
         fs::create_dir(&path)?;
         Ok(Self(path))
@@ -38,9 +46,8 @@ fn remove_orphans(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let Some(pid) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.parse::<u32>().ok()) else {
-            continue;
-        };
+        let of = |name: &str| name.strip_prefix(PREFIX)?.split('-').next()?.parse::<u32>().ok();
+        let Some(pid) = name.to_str().and_then(of) else { continue };
         if Path::new("/proc/self").exists() && !Path::new(&format!("/proc/{pid}")).exists() {
             let _ = fs::remove_dir_all(entry.path());
         }

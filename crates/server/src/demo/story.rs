@@ -2,7 +2,7 @@
 //! and holds or does not.
 
 use super::client::{Answer, Client};
-use super::costs;
+use super::{EXPECTED_ROWS, QUERIES, Told, costs};
 use crate::cli::say;
 use crate::cli::token::mint;
 use crate::cli::verify::rows;
@@ -22,13 +22,6 @@ const DOUBLE_CLICK: Duration = Duration::from_millis(5);
 const WEBHOOK_PATIENCE: Duration = Duration::from_secs(10);
 /// The patient of the story.
 const PATIENT: UserId = UserId(1);
-/// The verification queries of the contract, part 8, for a payment.
-const QUERIES: [&str; 4] = [
-    "SELECT p.id, p.user_id, p.consultation_id, p.amount, p.status, p.created_at FROM payments p WHERE p.id = {id}",
-    "SELECT id, payment_id, invoice_number, status FROM invoices WHERE payment_id = {id}",
-    "SELECT id, payment_id, tax_type, tax_amount FROM tax_records WHERE payment_id = {id}",
-    "SELECT consultation_id, user_id, COUNT(*) AS payment_count FROM payments\n WHERE status IN ('pending', 'processing', 'completed')\n GROUP BY consultation_id, user_id HAVING COUNT(*) > 1",
-];
 
 /// What the story is told with.
 pub(crate) struct Story {
@@ -38,9 +31,6 @@ pub(crate) struct Story {
     tokens: TokenSettings,
     held: bool,
 }
-
-/// What a part of the story comes to.
-pub(super) type Told<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 impl Story {
     /// Against the server at `origin`, whose database is `store`.
@@ -207,7 +197,7 @@ async fn verify(story: &mut Story, first: &Answer) -> Told<()> {
         let table = story.store.query(&sql).await?;
         say(&format!("\n    {}\n", sql.replace('\n', "\n    ")));
         say(&if table.rows.is_empty() { "          no rows\n".to_owned() } else { rows(&table) });
-        let expected = [1, 1, 2, 0][at];
+        let expected = EXPECTED_ROWS[at];
         if table.rows.len() != expected {
             story.line(
                 "that query",

@@ -1,10 +1,11 @@
 //! What every endpoint works with.
 
 use crate::capability::Capabilities;
+use crate::demo::Demo;
 use crate::http::console::Live;
 use crate::jwt::Verifier;
 use crate::session::Sessions;
-use crate::settings::{SellerSettings, TokenSettings};
+use crate::settings::SellerSettings;
 use sekali_core::domain::Timestamp;
 use sekali_core::flow::cancel::Cancel;
 use sekali_core::flow::inbox::Inbox;
@@ -67,8 +68,8 @@ pub struct App {
     pub cors_origins: Vec<String>,
     /// Rings when an event has arrived.
     pub inbox_bell: Arc<Notify>,
-    /// What demo tokens are signed with; `None`: no demo routes.
-    pub demo: Option<TokenSettings>,
+    /// What belongs to the demo; `None`: it is off, and has no routes.
+    pub demo: Option<Arc<Demo>>,
     /// Whether the metrics are served beside the API (and not on an address of their own).
     pub serves_metrics: bool,
     /// Pages of the built-in Stripe simulator; `None`: the real gateway is used.

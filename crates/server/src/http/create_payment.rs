@@ -45,7 +45,14 @@ pub(super) async fn create_payment(
 ) -> Result<Response, Problem> {
     let (request, dialect) = read(&headers, &admitted)?;
     let service = Arc::clone(&app);
-    let answer = uncancelled(async move { service.pay.pay(&request).await }).await??;
+    let answer = uncancelled(async move {
+        let answer = service.pay.pay(&request).await;
+        if let Some(demo) = &service.demo {
+            demo.trace.decided(&answer);
+        }
+        answer
+    })
+    .await??;
     Ok(match answer {
         Answer::Created(receipt) => {
             let view = CreatedView::first(&receipt, true, &app.capabilities);

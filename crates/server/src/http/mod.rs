@@ -47,7 +47,7 @@ use std::sync::Arc;
 
 /// Everything that the service answers.
 pub fn router(app: Arc<App>) -> Router {
-    let api = Router::new()
+    let mut api = Router::new()
         .route("/api/v1/payments", post(create_payment::create_payment).get(read_payments::list_payments))
         .route("/api/v1/payments/{id}", get(read_payments::read_payment))
         .route("/api/v1/payments/{id}/cancel", post(cancel_payment::cancel_payment))
@@ -62,6 +62,9 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/v1/consultations/{id}", put(put_consultation::put_consultation))
         .method_not_allowed_fallback(async || Problem::new(Kind::MethodNotAllowed))
         .route_layer(from_fn_with_state(app.clone(), guard::admit));
+    if app.demo.is_some() {
+        api = api.route_layer(from_fn_with_state(app.clone(), demo::traced));
+    }
     let pages = Router::new()
         .route("/payment/{id}/process", get(process::process))
         .route("/payment/{id}/callback", get(callback::callback))
@@ -84,7 +87,13 @@ pub fn router(app: Arc<App>) -> Router {
         all = all.merge(health::metrics_router());
     }
     if app.demo.is_some() {
-        all = all.route("/demo/consultation", post(demo::new_consultation));
+        all = all
+            .route("/demo/consultation", post(demo::new_consultation))
+            .route("/demo/runs", post(demo::new_run))
+            .route("/demo/runs/{id}", get(demo::run))
+            .route("/demo/sandbox", post(demo::race_without))
+            .route("/demo/traces/{run}", get(demo::traces))
+            .route("/demo/books/{id}", get(demo::books));
     }
     let mut whole = framed(all, &app);
     // The simulator answers in Stripe's shapes, not in ours.

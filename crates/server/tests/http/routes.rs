@@ -72,6 +72,11 @@ pub(crate) const ROUTES: &[(&str, &str, Guard)] = &[
     ("GET", "/readyz", Nothing),
     ("GET", "/metrics", Nothing),
     ("POST", "/demo/consultation", Nothing),
+    ("POST", "/demo/runs", Nothing),
+    ("GET", "/demo/runs/{id}", Nothing),
+    ("POST", "/demo/sandbox", Nothing),
+    ("GET", "/demo/traces/{run}", Nothing),
+    ("GET", "/demo/books/{id}", Nothing),
 ];
 
 /// Those with this guard, about this payment; a consultation has the payment's number here as well.

@@ -85,11 +85,17 @@ impl Pay {
                 tracing::warn!(lock_key = %name, attempts, "Lock not acquired in time, going on with the database alone");
                 return Ok(Turn::Without);
             }
-            self.clock.sleep(wait / 2 + self.random.jitter(wait)).await;
+            self.pause(wait / 2 + self.random.jitter(wait)).await;
             wait = (wait * 3 / 2).min(LONGEST_WAIT);
             found = self.enter(request, ticket, Caught::Lock).await?;
         }
         Ok(Turn::Without)
+    }
+
+    async fn pause(&self, long: Duration) {
+        let begun = self.clock.monotonic();
+        self.clock.sleep(long).await;
+        self.probe.waited(self.clock.monotonic().saturating_sub(begun));
     }
 
     /// Keeps what the key has made, and gives the lock back, if it was taken and is still ours. What fails of it
