@@ -85,7 +85,12 @@ async fn what_another_server_does_is_told() {
     let other = Site::with(Backend::PostgresMemory, &[("DATABASE_URL", &url)]).await;
     let operator = one.operator(7).await;
     let mut listening = Listening::to(&operator).await;
-    let payment = other.completed(1, 5, GOOD).await.payment;
+    other.pesos(5, 1).await;
+    let opened = other.opened(1, 5, "k").await;
+    listening.hears_of(opened.payment).await;
+    other.at_stripe(&format!("sessions/{}/pay", opened.session), json!({ "card": GOOD })).await;
+    one.until_status(opened.payment, "completed").await;
+    let payment = opened.payment;
     listening.hears_of(payment).await;
     let signed_in_there = Operator { site: &other, cookie: operator.cookie.clone() };
     assert_eq!(signed_in_there.page(payment).await["payment"]["id"], payment, "one session for all servers");

@@ -45,7 +45,14 @@ async fn an_admins_token_begins_a_session_that_ends_with_it() {
 
 #[tokio::test]
 async fn a_long_token_makes_no_long_session_and_a_public_one_is_secure() {
-    let site = Site::with(Backend::SqliteMemory, &[("SEKALI_PUBLIC_URL", "https://pay.example.org")]).await;
+    let public = [
+        ("SEKALI_PUBLIC_URL", "https://pay.example.org"),
+        // The simulator answers on loopback alone.
+        ("SEKALI_STRIPE_SIMULATOR", "0"),
+        ("STRIPE_SECRET_KEY", "sk_test_tests"),
+        ("STRIPE_API_BASE", "http://127.0.0.1:9"),
+    ];
+    let site = Site::with(Backend::SqliteMemory, &public).await;
     let token = with_claims(r#"{"sub":7,"exp":1900000000,"role":"admin"}"#);
     let answer = site.signing_in(&token).send().await;
     assert_eq!(answer.json()["expires_at"], "2024-01-15T22:30:00Z", "12 hours");
