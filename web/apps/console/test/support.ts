@@ -122,19 +122,19 @@ export function mount(component: Component, props: Record<string, unknown> = {})
     host,
     must,
     text: () => host.textContent.replace(/\s+/g, ' ').trim(),
-    button(name: string): HTMLElement {
+    button: (name: string): HTMLElement => {
       const all = [...host.querySelectorAll<HTMLElement>('button')];
       const found = all.find((one) => one.textContent.trim() === name);
       if (!found) throw new Error(`no button ${name}: ${all.map((one) => one.textContent).join()}`);
       return found;
     },
-    async fill(selector: string, value: string): Promise<void> {
+    fill: async (selector: string, value: string): Promise<void> => {
       const field = must(selector) as HTMLInputElement;
       field.value = value;
       field.dispatchEvent(new Event('input'));
       await nextTick();
     },
-    async submit(selector = 'form'): Promise<void> {
+    submit: async (selector = 'form'): Promise<void> => {
       must(selector).dispatchEvent(new Event('submit', { cancelable: true, bubbles: true }));
       await settled();
     },
