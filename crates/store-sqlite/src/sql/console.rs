@@ -61,7 +61,10 @@ statements! {
     KEYS_OF_PAYMENT = "SELECT user_id, key, created_at FROM idempotency_keys \
          INDEXED BY idempotency_keys_by_payment WHERE payment_id = ?1";
     KEPT_EVENT = kept_events!("WHERE id = ?1");
-    KEPT_EVENTS_ABOUT = kept_events!("INDEXED BY gateway_events_by_object WHERE object = ?1 LIMIT ?2");
+    /// Of one object there are few, so they are put in order.
+    KEPT_EVENTS_ABOUT = kept_events!(
+        "INDEXED BY gateway_events_by_object WHERE object = ?1 ORDER BY received_at, id LIMIT ?2"
+    );
     CASES_OF_PAYMENT = "SELECT kind, object, payment_id, detail, opened_at, closed_at FROM cases \
          INDEXED BY cases_by_payment WHERE payment_id = ?1 ORDER BY id";
 
