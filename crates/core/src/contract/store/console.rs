@@ -11,7 +11,7 @@ use crate::domain::{
     Actor, Entry, IdempotencyKey, Money, Origin, PaymentFile, PaymentId, Receipt, Status, Terms, Timestamp,
     UserId, What,
 };
-use crate::ports::console::{ConsoleStore, Filter, FoundAs, LOOKED_AT, Needle, Note, Place};
+use crate::ports::console::{ConsoleStore, Filter, FoundAs, InboxDepth, LOOKED_AT, Needle, Note, Place};
 use crate::ports::store::{NewPayment, Store};
 use crate::ports::{Case, CaseKind};
 use async_trait::async_trait;
@@ -341,7 +341,7 @@ pub async fn duplicates_are_listed_newest_first(database: &dyn ConsoleDatabase) 
 
 pub async fn how_the_inbox_stands(database: &dyn ConsoleDatabase) {
     let (store, console) = (&*migrated(database).await, &*database.console().await);
-    assert_eq!(console.inbox_depth(10).await, Ok(Default::default()));
+    assert_eq!(console.inbox_depth(10).await, Ok(InboxDepth::default()));
     for (event, second) in [("evt_1", 1), ("evt_2", 2), ("evt_3", 3), ("evt_4", 4)] {
         assert_eq!(store.receive_event(event, "k", Some("cs_1"), "{}", later(second)).await, Ok(true));
     }
