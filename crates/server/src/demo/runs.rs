@@ -191,7 +191,7 @@ mod tests {
         }
         assert_eq!(Way::parse("serve"), None);
         let double = Way::DoubleClick.clicks();
-        assert_eq!(double[1].0 - double[0].0, Duration::from_millis(5));
+        assert_eq!(double[1].0, double[0].0 + Duration::from_millis(5));
         assert_eq!(double[0].1, double[1].1, "the same key");
         let keys: std::collections::HashSet<_> =
             Way::HundredClicks.clicks().into_iter().map(|(_, letter)| letter).collect();

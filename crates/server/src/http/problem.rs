@@ -261,15 +261,18 @@ pub(super) struct Problem {
     detail: Option<Text>,
     errors: Option<FieldErrors>,
     retry_after: Option<u64>,
-    more: serde_json::Map<String, serde_json::Value>,
+    /// Boxed: most have none, and every endpoint hands problems on.
+    more: Option<Box<Members>>,
 }
+
+/// Members of a problem's own.
+type Members = serde_json::Map<String, serde_json::Value>;
 
 impl Problem {
     /// Of a kind, with nothing more to say than its title.
     pub(super) fn new(kind: Kind) -> Self {
         let busy = kind.status() == StatusCode::SERVICE_UNAVAILABLE;
-        let more = serde_json::Map::new();
-        Self { kind, detail: None, errors: None, retry_after: busy.then_some(1), more }
+        Self { kind, detail: None, errors: None, retry_after: busy.then_some(1), more: None }
     }
 
     /// Says what exactly.
@@ -282,7 +285,7 @@ impl Problem {
     #[must_use]
     pub(super) fn with(mut self, name: &str, value: &impl Serialize) -> Self {
         let value = serde_json::to_value(value).unwrap_or_default();
-        self.more.insert(name.to_owned(), value);
+        self.more.get_or_insert_default().insert(name.to_owned(), value);
         self
     }
 
@@ -327,7 +330,7 @@ impl Problem {
             request_id: telemetry::request_id(),
             message: detail,
             errors,
-            more: &self.more,
+            more: self.more.as_deref(),
         };
         let mut response = (*status, serde_json::to_vec(&body).unwrap_or_default()).into_response();
         let headers = response.headers_mut();
@@ -367,7 +370,7 @@ struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     errors: Option<BTreeMap<&'static str, Vec<String>>>,
     #[serde(flatten)]
-    more: &'a serde_json::Map<String, serde_json::Value>,
+    more: Option<&'a Members>,
 }
 
 impl From<StoreError> for Problem {

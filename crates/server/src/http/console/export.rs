@@ -102,10 +102,11 @@ impl Export {
         let listed = page(&self.app, &self.wanted, self.found.as_ref()).await?;
         let mut text = String::new();
         if self.stage == Stage::Begins {
-            text.push_str(&match self.form {
-                Form::Csv => format!("{MARK}{COLUMNS}"),
-                Form::Json => format!("{{\"zone\":\"{ZONE}\",\"data\":["),
-            });
+            // Writing to a String cannot fail.
+            let _ = match self.form {
+                Form::Csv => write!(text, "{MARK}{COLUMNS}"),
+                Form::Json => write!(text, "{{\"zone\":\"{ZONE}\",\"data\":["),
+            };
             self.stage = Stage::GoesOn;
         }
         for receipt in &listed.found {

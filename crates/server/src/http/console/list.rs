@@ -48,7 +48,7 @@ pub(super) async fn list(
         next_cursor: listed.next.map(cursor),
         looked_back_to: listed.next.filter(|_| is_short).map(|place| place.at.rfc3339()),
         matched: found.as_ref().map(kinds).unwrap_or_default(),
-        asked_stripe: found.and_then(|found| found.asked).map(|asked| asked.as_str()),
+        asked_stripe: found.and_then(|found| found.asked).map(search::AtStripe::as_str),
     }))
 }
 

@@ -156,7 +156,7 @@ async fn needle_from_stripe(app: &App, text: &str) -> Result<Option<Needle>, Gat
         _ => Some(text.to_owned()),
     };
     let Some(intent) = intent else { return Ok(None) };
-    let kept = settle.store.payment_of_intent(&intent).await.map_err(unknown)?;
+    let kept = settle.store.payment_of_intent(&intent).await.map_err(|error| unknown(&error))?;
     if kept.is_some() {
         return Ok(Some(Needle::Intent(intent)));
     }
@@ -165,7 +165,7 @@ async fn needle_from_stripe(app: &App, text: &str) -> Result<Option<Needle>, Gat
     Ok(ours.and_then(|session| session.session).map(Needle::Name))
 }
 
-fn unknown(error: StoreError) -> GatewayError {
+fn unknown(error: &StoreError) -> GatewayError {
     GatewayError::Unknown(error.to_string())
 }
 
