@@ -61,7 +61,7 @@ async fn a_list_is_narrowed_and_goes_on(backend: Backend) {
             let page = operator.read(&format!("/console/api/payments?{query}&limit=1&cursor={cursor}")).await;
             walked.extend(numbers(&page));
             match page["next_cursor"].as_str() {
-                Some(next) => cursor = next.to_owned(),
+                Some(next) => next.clone_into(&mut cursor),
                 None => break,
             }
         }
@@ -204,13 +204,13 @@ async fn a_long_list_is_a_whole_file() {
          'pending', created_at, updated_at FROM payments WHERE id > 1000";
     site.database.execute(fill).await.unwrap();
     let operator = site.operator(7).await;
-    let file = operator.read("/console/api/payments/export.json").await;
-    assert_eq!((&file["rows"], &file["complete"]), (&json!(1_235), &json!(true)));
-    let mut numbers = numbers(&file);
-    assert!(numbers.contains(&payment));
-    numbers.sort_unstable();
-    numbers.dedup();
-    assert_eq!(numbers.len(), 1_235, "nothing twice, nothing left out");
+    let whole = operator.read("/console/api/payments/export.json").await;
+    assert_eq!((&whole["rows"], &whole["complete"]), (&json!(1_235), &json!(true)));
+    let mut found = numbers(&whole);
+    assert!(found.contains(&payment));
+    found.sort_unstable();
+    found.dedup();
+    assert_eq!(found.len(), 1_235, "nothing twice, nothing left out");
     let text = operator.get("/console/api/payments/export.csv").send().await.text().to_owned();
     assert_eq!(text.matches("\r\n").count(), 1_236);
 }

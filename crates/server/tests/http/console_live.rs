@@ -112,7 +112,7 @@ async fn it_ends_when_the_server_stops() {
     let mut site = Site::new().await;
     let cookie = site.operator(7).await.cookie;
     let mut listening = Listening::to(&Operator { site: &site, cookie }).await;
-    let begun = std::time::Instant::now();
+    let begun = tokio::time::Instant::now();
     site.stop().await;
     assert!(begun.elapsed() < Duration::from_secs(5), "nobody who listens holds it up");
     assert_eq!(listening.next("end").await, Some(json!({ "reason": "stopping" })));
