@@ -12,7 +12,8 @@ use sekali_core::ports::console::{ConsoleStore, Filter, Needle, Note, Place};
 use sekali_core::ports::{AuditStore, FileStore, SchemaStore, StoreError};
 use sekali_store_postgres::{Options, PostgresStore};
 use sekali_test_support::postgres::{Server, TestDatabase};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Payments, unless `SEKALI_ROWS` says how many.
 const ROWS: i64 = 20_000;

@@ -173,7 +173,7 @@ fn an_operators_questions_are_answered_from_indexes() {
     };
     for (name, sql) in console::ALL {
         let mut statement = connection.prepare(sql).unwrap();
-        let begun = std::time::Instant::now();
+        let begun = tokio::time::Instant::now();
         let mut found = statement.query(rusqlite::params_from_iter(of(name))).unwrap();
         let mut count = 0;
         while found.next().unwrap().is_some() {
