@@ -161,8 +161,9 @@ impl Settle {
         Ok(outcome)
     }
 
-    /// Puts an entry that changes nothing into a payment's record, once: asked again after a commit that was unclear,
-    /// it finds its own. The payment's file after it; `None`: there is no such payment.
+    /// Puts an entry that changes nothing into a payment's record. Asked again after a commit that was unclear, it finds
+    /// its own, unless another has followed on it by then: it stands there twice then, which says no more than once.
+    /// The payment's file after it; `None`: there is no such payment.
     pub(super) async fn note(
         &self,
         payment: PaymentId,

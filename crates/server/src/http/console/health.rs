@@ -1,7 +1,8 @@
 //! `GET /console/api/health`: how the service is doing, from the database, and from this server's own metrics.
 
-use super::view::{CaseView, EventView, ZONE};
+use super::view::{EventView, ZONE};
 use crate::http::App;
+use crate::http::cases::CaseView;
 use crate::http::problem::Problem;
 use crate::notes;
 use crate::telemetry::metrics::recorder;

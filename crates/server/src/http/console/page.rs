@@ -1,7 +1,8 @@
 //! `GET /console/api/payments/<id>`: all that belongs to one payment, and what can be done about it now.
 
-use super::view::{CaptureView, CaseView, DisputeView, EventView, MoneyView, RefundView, Row, ZONE};
+use super::view::{CaptureView, DisputeView, EventView, MoneyView, RefundView, Row, ZONE};
 use crate::http::App;
+use crate::http::cases::CaseView;
 use crate::http::language::Language;
 use crate::http::problem::{Kind, Problem};
 use crate::http::timeline::{TimelineQuery, TimelineView, after, story};

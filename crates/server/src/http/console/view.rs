@@ -3,7 +3,6 @@
 use sekali_core::domain::{
     Capture, Dispute, DisputeState, Money, PaymentFile, Receipt, Refund, RefundOrigin, Timestamp,
 };
-use sekali_core::ports::Case;
 use sekali_core::ports::console::{FoundAs, KeptEvent};
 use sekali_invoice::format_money;
 use serde::Serialize;
@@ -226,30 +225,6 @@ impl From<&KeptEvent> for EventView {
             attempts: event.attempts,
             error: event.error.clone(),
             finished_at: event.finished_at.map(Timestamp::rfc3339),
-        }
-    }
-}
-
-/// Something that an operator has to look at.
-#[derive(Serialize)]
-pub(super) struct CaseView {
-    kind: &'static str,
-    object: String,
-    payment_id: Option<i64>,
-    detail: String,
-    opened_at: String,
-    closed_at: Option<String>,
-}
-
-impl From<&Case> for CaseView {
-    fn from(case: &Case) -> Self {
-        Self {
-            kind: case.kind.as_str(),
-            object: case.object.clone(),
-            payment_id: case.payment.map(|id| id.0),
-            detail: case.detail.clone(),
-            opened_at: case.opened_at.rfc3339(),
-            closed_at: case.closed_at.map(Timestamp::rfc3339),
         }
     }
 }
