@@ -1,8 +1,7 @@
 //! Programs that run beside the load, each stopped by its process id.
 
 use crate::trouble::{Outcome, While, fail};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -29,7 +28,7 @@ impl Process {
         let file = File::create(log).while_doing(format!("making {}", log.display()))?;
         command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
         let child = command.spawn().while_doing(format!("starting {name}"))?;
-        Ok(Self { name: name.to_owned(), child, log: log.to_owned(), farewell: Signal::SIGTERM })
+        Ok(Self { name: name.to_owned(), child, log: log.to_owned(), farewell: Signal::TERM })
     }
 
     /// The same, ended by another signal than `TERM`.
@@ -65,10 +64,8 @@ impl Process {
     }
 
     fn signal(&self, signal: Signal) {
-        if let Ok(id) = i32::try_from(self.child.id()) {
-            // It may have ended by itself.
-            let _ = kill(Pid::from_raw(id), signal);
-        }
+        // It may have ended by itself.
+        let _ = kill_process(Pid::from_child(&self.child), signal);
     }
 }
 
@@ -82,7 +79,7 @@ impl Drop for Process {
             }
             std::thread::sleep(STEP);
         }
-        self.signal(Signal::SIGKILL);
+        self.signal(Signal::KILL);
         let _ = self.child.wait();
     }
 }

@@ -1,7 +1,6 @@
 //! The point to die at.
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use rustix::process::{Signal, getpid, kill_process};
 use sekali::telemetry::metrics::StepDurations;
 use sekali_core::ports::{Point, Probe};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -58,7 +57,7 @@ impl Probe for Watch {
         if self.is_due(point) {
             // KILL, so that nothing is tidied up: no destructor, no rollback, no goodbye to anybody.
             // It fails only for a process that is not there.
-            let _ = kill(Pid::this(), Signal::SIGKILL);
+            let _ = kill_process(getpid(), Signal::KILL);
         }
     }
 }

@@ -2,8 +2,7 @@
 
 use crate::http::{Connection, Request};
 use crate::wait::until;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -63,12 +62,12 @@ impl Server {
 
     /// Its process id.
     pub fn id(&self) -> Pid {
-        Pid::from_raw(i32::try_from(self.child.id()).expect("a process id"))
+        Pid::from_child(&self.child)
     }
 
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
-        kill(self.id(), signal).expect("our own process takes signals");
+        kill_process(self.id(), signal).expect("our own process takes signals");
     }
 
     /// Whether it has ended.

@@ -2,7 +2,7 @@
 //! it goes on where it was. The database decides, and there is one payment.
 #![allow(clippy::expect_used, reason = "a test whose set-up fails has failed")]
 
-use nix::sys::signal::Signal;
+use rustix::process::Signal;
 use sekali_core::ports::coordination::LOCK_TTL;
 use sekali_harness::campaign::Campaign;
 use sekali_harness::database::{Database, client};
@@ -79,21 +79,21 @@ impl Scene {
         let token = self.lock_taken(id, None).await;
         // With luck its transaction waits for the row already, and sometimes not yet.
         sleep(Duration::from_micros(self.random.below(4000))).await;
-        self.stage.servers[frozen].signal(Signal::SIGSTOP);
+        self.stage.servers[frozen].signal(Signal::STOP);
         self.lock_ends(id).await;
         let key = if self.random.below(2) == 0 { "one" } else { "another" };
         presses.push(self.press(1 - frozen, id, key));
         self.lock_taken(id, Some(&token)).await;
         let continues_first = self.random.below(2) == 0;
         if continues_first {
-            self.stage.servers[frozen].signal(Signal::SIGCONT);
+            self.stage.servers[frozen].signal(Signal::CONT);
         }
         self.holder.batch_execute("ROLLBACK").await.expect("an end");
         let mut answers = Vec::new();
         if !continues_first {
             let other = presses.pop().expect("a press");
             answers.push(other.await.expect("a task"));
-            self.stage.servers[frozen].signal(Signal::SIGCONT);
+            self.stage.servers[frozen].signal(Signal::CONT);
         }
         for press in presses {
             answers.push(press.await.expect("a task"));

@@ -27,7 +27,8 @@ const FLOOD: usize = 96;
 const FILES: &str = "64";
 
 fn limit(server: &Server, what: &str, soft: &str) {
-    let arguments = ["--pid".to_owned(), server.id().to_string(), format!("--{what}={soft}:")];
+    let arguments =
+        ["--pid".to_owned(), server.id().as_raw_nonzero().to_string(), format!("--{what}={soft}:")];
     let done = Command::new("prlimit").args(arguments).status();
     assert!(
         done.is_ok_and(|status| status.success()),

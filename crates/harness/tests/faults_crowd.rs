@@ -4,7 +4,7 @@
 #![allow(clippy::print_stdout, reason = "each test prints what it counted")]
 
 use hmac::{Hmac, KeyInit, Mac};
-use nix::sys::signal::Signal;
+use rustix::process::Signal;
 use sekali::system::SystemClock;
 use sekali_core::ports::Clock;
 use sekali_harness::database::Database;
@@ -95,7 +95,7 @@ async fn a_stop_is_heard_when_every_connection_is_taken() {
         assert_eq!(connection.call(&Request::get("/healthz")).await.expect("an answer").status, 200);
     }
     let told = Instant::now();
-    server.signal(Signal::SIGTERM);
+    server.signal(Signal::TERM);
     let end = server.ended(END).await;
     assert_eq!(end.code(), Some(0), "{}", server.said());
     println!("ended {:.1?} after SIGTERM with all connections taken", told.elapsed());
@@ -151,7 +151,7 @@ async fn a_gateway_that_never_answers_does_not_keep_the_service_from_stopping() 
     }
     server.logged("Webhook received", 8, SOON).await;
     let told = Instant::now();
-    server.signal(Signal::SIGTERM);
+    server.signal(Signal::TERM);
     let end = server.ended(END).await;
     assert_eq!(end.code(), Some(0), "{}", server.said());
     println!("ended {:.1?} after SIGTERM with 8 events whose gateway never answers", told.elapsed());

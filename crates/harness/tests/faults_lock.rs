@@ -4,7 +4,7 @@
 #![allow(clippy::print_stdout, reason = "each test prints what it counted")]
 
 use futures_util::future::join_all;
-use nix::sys::signal::Signal;
+use rustix::process::Signal;
 use sekali_core::ports::coordination::LOCK_TTL;
 use sekali_harness::database::Database;
 use sekali_harness::http::Answer;
@@ -124,10 +124,10 @@ async fn expires_on_sqlite_in_memory() {
     let hold = scene.site.database.hold(1).await;
     let mut presses = vec![scene.press(0, "one")];
     scene.acquired(1).await;
-    scene.site.servers[0].signal(Signal::SIGSTOP);
+    scene.site.servers[0].signal(Signal::STOP);
     // Not to wait for something: this is how long the process is stopped.
     sleep(LOCK_TTL + Duration::from_millis(100)).await;
-    scene.site.servers[0].signal(Signal::SIGCONT);
+    scene.site.servers[0].signal(Signal::CONT);
     presses.push(scene.press(0, "one"));
     scene.acquired(2).await;
     presses.push(scene.press(0, "another"));

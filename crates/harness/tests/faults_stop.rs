@@ -3,7 +3,7 @@
 #![allow(clippy::print_stdout, reason = "each test prints what it counted")]
 
 use futures_util::future::join_all;
-use nix::sys::signal::Signal;
+use rustix::process::Signal;
 use sekali_harness::http::Connection;
 use sekali_harness::press::{Press, names_payment, payment_id};
 use sekali_harness::server::STEPS;
@@ -63,7 +63,7 @@ async fn stopped_under_load(combination: Combination) {
             .await;
     }
     let told = Instant::now();
-    site.servers[0].signal(Signal::SIGTERM);
+    site.servers[0].signal(Signal::TERM);
     site.servers[0].logged("Stopping", 1, SOON).await;
     until("nobody listens any more", SOON, async || TcpStream::connect(address).await.is_err().then_some(()))
         .await;

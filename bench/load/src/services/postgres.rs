@@ -3,7 +3,7 @@
 use crate::place::free_port;
 use crate::process::{Process, run};
 use crate::trouble::{Outcome, While, fail};
-use nix::sys::signal::Signal;
+use rustix::process::Signal;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -52,7 +52,7 @@ impl Postgres {
         server.args(["-c", "unix_socket_directories=", "-c", CONNECTIONS]).current_dir(&data);
         // Its data are thrown away: it need not wait for its clients nor write a checkpoint.
         let process = Process::start("PostgreSQL", &mut server, &folder.join("postgres.log"))?;
-        let mut postgres = Self { process: process.ended_by(Signal::SIGQUIT), port, programs };
+        let mut postgres = Self { process: process.ended_by(Signal::QUIT), port, programs };
         let url = postgres.url("postgres");
         let ready = async || tokio_postgres::connect(&url, NoTls).await.is_ok();
         postgres.process.wait_until(ready).await?;

@@ -3,8 +3,7 @@
 use super::{Asking, Scene};
 use crate::database::client;
 use crate::eye::Eye;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use rustix::process::{Pid, Signal, kill_process};
 use sekali_test_support::postgres;
 use tokio_postgres::Client;
 
@@ -20,7 +19,7 @@ pub async fn kill_a_server(scene: &mut Scene) {
     let victim = usize::try_from(scene.random.below(servers)).unwrap_or(0);
     let server = scene.stage.servers.remove(victim);
     let address = server.address;
-    server.signal(Signal::SIGKILL);
+    server.signal(Signal::KILL);
     let asked = scene.world.asked(address);
     drop(server);
     scene.stage.front.lead_to(scene.stage.servers.iter().map(|server| server.address));
@@ -36,12 +35,12 @@ pub async fn freeze_a_server(scene: &mut Scene) {
     let servers = scene.stage.servers.len() as u64;
     scene.moment(LIFE).await;
     let victim = usize::try_from(scene.random.below(servers)).unwrap_or(0);
-    scene.stage.servers[victim].signal(Signal::SIGSTOP);
+    scene.stage.servers[victim].signal(Signal::STOP);
     let asked = scene.world.asked(scene.stage.servers[victim].address);
     scene.end_locks();
     scene.look(&asked).await;
     scene.moment(STANDSTILL).await;
-    scene.stage.servers[victim].signal(Signal::SIGCONT);
+    scene.stage.servers[victim].signal(Signal::CONT);
 }
 
 /// Redis loses all it had.
@@ -96,8 +95,9 @@ pub async fn strike_postgres(scene: &mut Scene, server: &postgres::Server) {
             let looking = client(&url).await;
             let victim = looking.query_opt(some, &[]).await.expect("a query of the test's own");
             // Gone by itself meanwhile: then nothing is struck this time.
-            let struck =
-                victim.is_some_and(|victim| kill(Pid::from_raw(victim.get(0)), Signal::SIGKILL).is_ok());
+            let struck = victim
+                .and_then(|victim| Pid::from_raw(victim.get(0)))
+                .is_some_and(|victim| kill_process(victim, Signal::KILL).is_ok());
             // The first process ends all others when it notices.
             crate::wait::until("PostgreSQL starts anew", crate::stage::SOON, async || {
                 (!struck || looking.is_closed()).then_some(())
