@@ -10,7 +10,8 @@ use sekali_coordination::RedisCoordination;
 use sekali_core::contract::coordination::{Bench, Coordination, cached, passes};
 use sekali_core::domain::{ConsultationId, IdempotencyKey, PaymentId, Status, UserId};
 use sekali_core::ports::{
-    Current, IdempotencyCache, Lock, LockAttempt, LockName, LockToken, RateLimit, StatusBoard,
+    Current, Entered, IdempotencyCache, Lock, LockAttempt, LockName, LockToken, RateLimit, StatusBoard,
+    Turnstile,
 };
 use sekali_test_support::redis::{EmptyRedis, empty, server};
 use std::sync::Arc;
@@ -198,4 +199,34 @@ async fn a_password_in_a_wrong_address_is_not_repeated() {
     let outcome = RedisCoordination::connect("redis://:hunter2@:x", clock(), random()).await;
     let error = outcome.err().unwrap().to_string();
     assert!(!error.contains("hunter2") && error.contains("not the address of a Redis"), "{error}");
+}
+
+/// Calls of scripts so far.
+async fn scripts_called(redis: &mut MultiplexedConnection) -> u64 {
+    let info: String = redis::cmd("INFO").arg("commandstats").query_async(redis).await.unwrap();
+    let line = info.lines().find(|line| line.starts_with("cmdstat_evalsha:")).unwrap_or("calls=0,");
+    let (_, calls) = line.split_once("calls=").unwrap();
+    calls.split(',').next().unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_payment_asks_twice_and_a_duplicate_once() {
+    // Not one that others use at the same time.
+    let redis = server();
+    let (mut raw, coordination) = (raw(&redis.url).await, connect_patiently(&redis.url).await);
+    let mut counted = Vec::new();
+    for attempt in 0..20 {
+        let key = IdempotencyKey::new(format!("k{attempt}")).unwrap();
+        let token = LockToken::new(attempt, "tag");
+        let begun = scripts_called(&mut raw).await;
+        let (_, entered) = coordination.enter_counted("1", 100, LOCK, &key, &token).await.unwrap();
+        assert_eq!(entered, Some(Entered::Acquired));
+        assert!(coordination.leave(LOCK, &key, &cached(100, Status::Pending), &token).await.unwrap());
+        let paid = scripts_called(&mut raw).await;
+        let (_, entered) = coordination.enter_counted("1", 100, LOCK, &key, &token).await.unwrap();
+        assert!(matches!(entered, Some(Entered::Known(_))));
+        counted.push((paid - begun, scripts_called(&mut raw).await - paid));
+    }
+    // A heartbeat that comes in between, once a second, is one call more.
+    assert_eq!(counted.into_iter().min(), Some((2, 1)));
 }

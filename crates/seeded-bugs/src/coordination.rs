@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use sekali_core::domain::{IdempotencyKey, Payment, PaymentId, UserId};
 use sekali_core::ports::{
-    CachedPayment, CoordinationDown, IdempotencyCache, Lock, LockAttempt, LockName, LockToken, Lookup,
-    StatusBoard, Turnstile,
+    CachedPayment, CoordinationDown, IdempotencyCache, Lock, LockAttempt, LockName, LockToken, Lookup, Rate,
+    RateLimit, StatusBoard, Turnstile,
 };
 use std::sync::Arc;
 
@@ -35,6 +35,13 @@ impl IdempotencyCache for LockThatExpires {
         entry: &CachedPayment,
     ) -> Result<(), CoordinationDown> {
         self.0.store(user, key, entry).await
+    }
+}
+
+#[async_trait]
+impl RateLimit for LockThatExpires {
+    async fn take(&self, bucket: &str, limit: u32) -> Result<Rate, CoordinationDown> {
+        self.0.take(bucket, limit).await
     }
 }
 
@@ -69,6 +76,13 @@ impl Lock for CacheOfEverybody {
 
     async fn release(&self, name: LockName, token: &LockToken) -> Result<bool, CoordinationDown> {
         self.0.release(name, token).await
+    }
+}
+
+#[async_trait]
+impl RateLimit for CacheOfEverybody {
+    async fn take(&self, bucket: &str, limit: u32) -> Result<Rate, CoordinationDown> {
+        self.0.take(bucket, limit).await
     }
 }
 

@@ -209,6 +209,25 @@ impl FromRedisValue for RawEntered {
     }
 }
 
+impl RedisCoordination {
+    async fn entered(
+        &self,
+        link: &Link,
+        name: LockName,
+        token: &LockToken,
+        raw: RawEntered,
+    ) -> Result<Entered, CoordinationDown> {
+        match raw {
+            RawEntered::Acquired => Ok(Entered::Acquired),
+            RawEntered::Held(holder) => Ok(Entered::Held(holder_of(&holder))),
+            RawEntered::Known(answer) => match believed(link, name.user, &answer) {
+                Some(found) => Ok(Entered::Known(Box::new(found))),
+                None => self.try_acquire(name, token).await.map(Entered::from),
+            },
+        }
+    }
+}
+
 #[async_trait]
 impl Turnstile for RedisCoordination {
     async fn enter(
@@ -220,14 +239,28 @@ impl Turnstile for RedisCoordination {
         let link = self.breaker.link()?;
         let mut invocation = self.breaker.scripts.enter.key(cache_key(name.user, key));
         invocation.key(name.to_string()).arg(STATUS_KEY).arg(&token.0).arg(millis(LOCK_TTL));
-        match self.breaker.call(&link, &invocation).await? {
-            RawEntered::Acquired => Ok(Entered::Acquired),
-            RawEntered::Held(holder) => Ok(Entered::Held(holder_of(&holder))),
-            RawEntered::Known(answer) => match believed(&link, name.user, &answer) {
-                Some(found) => Ok(Entered::Known(Box::new(found))),
-                None => self.try_acquire(name, token).await.map(Entered::from),
-            },
+        let raw = self.breaker.call(&link, &invocation).await?;
+        self.entered(&link, name, token, raw).await
+    }
+
+    async fn enter_counted(
+        &self,
+        bucket: &str,
+        limit: u32,
+        name: LockName,
+        key: &IdempotencyKey,
+        token: &LockToken,
+    ) -> Result<(Rate, Option<Entered>), CoordinationDown> {
+        let link = self.breaker.link()?;
+        let mut invocation = self.breaker.scripts.enter_counted.key(cache_key(name.user, key));
+        invocation.key(name.to_string()).key(rate_key(bucket));
+        invocation.arg(STATUS_KEY).arg(&token.0).arg(millis(LOCK_TTL)).arg(millis(RATE_WINDOW)).arg(limit);
+        let (so_far, raw): (Taken, RawEntered) = self.breaker.call(&link, &invocation).await?;
+        let rate = rate_of(so_far, limit);
+        if rate.is_over() {
+            return Ok((rate, None));
         }
+        Ok((rate, Some(self.entered(&link, name, token, raw).await?)))
     }
 
     async fn leave(
@@ -253,12 +286,22 @@ fn holder_of(token: &[u8]) -> LockToken {
 impl RateLimit for RedisCoordination {
     async fn take(&self, bucket: &str, limit: u32) -> Result<Rate, CoordinationDown> {
         let link = self.breaker.link()?;
-        let mut invocation = self.breaker.scripts.take.key(format!("payment:rate:{bucket}"));
+        let mut invocation = self.breaker.scripts.take.key(rate_key(bucket));
         invocation.arg(millis(RATE_WINDOW));
-        let (count, left): (i64, i64) = self.breaker.call(&link, &invocation).await?;
-        let count = u32::try_from(count).unwrap_or(u32::MAX);
-        Ok(counted(count, limit, Duration::from_millis(u64::try_from(left).unwrap_or(0))))
+        Ok(rate_of(self.breaker.call(&link, &invocation).await?, limit))
     }
+}
+
+/// The count, and the milliseconds until the window ends.
+type Taken = (i64, i64);
+
+fn rate_of((count, left): Taken, limit: u32) -> Rate {
+    let count = u32::try_from(count).unwrap_or(u32::MAX);
+    counted(count, limit, Duration::from_millis(u64::try_from(left).unwrap_or(0)))
+}
+
+fn rate_key(bucket: &str) -> String {
+    format!("payment:rate:{bucket}")
 }
 
 fn status_key(payment: PaymentId) -> String {

@@ -33,6 +33,7 @@ pub(super) struct Scripts {
     pub(super) acquire: Script,
     pub(super) release: Script,
     pub(super) enter: Script,
+    pub(super) enter_counted: Script,
     pub(super) leave: Script,
     pub(super) take: Script,
     pub(super) probe: Script,
@@ -81,6 +82,27 @@ local function acquire(key, token, ttl)
   if type(holder) == 'string' and redis.call('PTTL', key) >= 0 then return holder end
   redis.call('SET', key, token, 'PX', ttl)
   return false
+end
+"
+    };
+}
+
+/// `take(key, window)`: the count, and the milliseconds until the window ends.
+macro_rules! take {
+    () => {
+        r"
+local function take(key, window)
+  local count = redis.pcall('INCR', key)
+  if type(count) ~= 'number' then
+    redis.call('DEL', key)
+    count = redis.call('INCR', key)
+  end
+  local left = redis.call('PTTL', key)
+  if left < 0 then
+    redis.call('PEXPIRE', key, window)
+    left = tonumber(window)
+  end
+  return {count, left}
 end
 "
     };
@@ -149,20 +171,21 @@ redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return true
 ";
 
-/// The count and the milliseconds until the window ends.
-const TAKE: &str = r"
-local count = redis.pcall('INCR', KEYS[1])
-if type(count) ~= 'number' then
-  redis.call('DEL', KEYS[1])
-  count = redis.call('INCR', KEYS[1])
-end
-local left = redis.call('PTTL', KEYS[1])
-if left < 0 then
-  redis.call('PEXPIRE', KEYS[1], ARGV[1])
-  left = tonumber(ARGV[1])
-end
-return {count, left}
-";
+/// `KEYS`: the counter's; `ARGV`: how long a window is. The count and the milliseconds until the window ends.
+const TAKE: &str = concat!(take!(), "return take(KEYS[1], ARGV[1])");
+
+/// As [`ENTER`], with the counter's key and the window's length behind the others, and the limit at last: the count,
+/// and what entering comes to, or nothing for who is over the limit.
+const ENTER_COUNTED: &str = concat!(
+    answer!(),
+    acquire!(),
+    take!(),
+    r"
+local rate = take(KEYS[3], ARGV[4])
+if rate[1] > tonumber(ARGV[5]) then return {rate, false} end
+return {rate, answer(KEYS[1], ARGV[1]) or acquire(KEYS[2], ARGV[2], ARGV[3])}
+"
+);
 
 /// Redis' time in microseconds, and what names this run of the process. It writes, because a
 /// replica, or a Redis whose memory or disk is full, answers reads and is of no use.
@@ -184,13 +207,14 @@ impl Scripts {
             acquire: Script::new(ACQUIRE),
             release: Script::new(RELEASE),
             enter: Script::new(ENTER),
+            enter_counted: Script::new(ENTER_COUNTED),
             leave: Script::new(LEAVE),
             take: Script::new(TAKE),
             probe: Script::new(PROBE),
         }
     }
 
-    pub(super) fn all(&self) -> [&Script; 10] {
+    pub(super) fn all(&self) -> [&Script; 11] {
         [
             &self.lookup,
             &self.store,
@@ -199,6 +223,7 @@ impl Scripts {
             &self.acquire,
             &self.release,
             &self.enter,
+            &self.enter_counted,
             &self.leave,
             &self.take,
             &self.probe,

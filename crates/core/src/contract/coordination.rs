@@ -98,6 +98,7 @@ pub async fn passes<B: Bench>(open: impl AsyncFn() -> B) {
     who_leaves_keeps_an_answer_and_gives_the_lock_back(&open().await).await;
     who_leaves_late_keeps_an_answer_and_nobody_elses_lock(&open().await).await;
     nobody_gets_the_lock_of_a_key_that_is_known(&open().await).await;
+    who_is_over_the_limit_comes_no_further(&open().await).await;
     a_limit_counts_exactly(&open().await).await;
     a_window_begins_with_its_first_request(&open().await).await;
 }
@@ -316,6 +317,45 @@ async fn nobody_gets_the_lock_of_a_key_that_is_known(bench: &dyn Bench) {
         });
     }
     assert_eq!(presses.join_all().await.iter().sum::<i32>(), 1);
+}
+
+async fn who_is_over_the_limit_comes_no_further(bench: &dyn Bench) {
+    let coordination = bench.coordination();
+    let (mine, yours) = (LockToken::new(1, "tag"), LockToken::new(2, "other"));
+    let enter = async |limit: u32, text: &str, token: &LockToken| {
+        coordination.enter_counted("user:1", limit, NAME, &key(text), token).await.unwrap()
+    };
+    coordination.store(USER, &key("k"), &cached(100, Status::Pending)).await.unwrap();
+    coordination.publish(&payment(100, Status::Completed)).await.unwrap();
+    let (rate, entered) = enter(4, "k", &mine).await;
+    assert_eq!((rate.limit, rate.remaining, rate.is_over()), (4, 3, false));
+    let Some(Entered::Known(found)) = entered else { panic!("a key that is known was not found") };
+    assert_eq!((found.cached, found.current), (cached(100, Status::Pending), known(Status::Completed)));
+    let (rate, entered) = enter(4, "new", &mine).await;
+    assert_eq!((rate.remaining, entered), (2, Some(Entered::Acquired)));
+    let (rate, entered) = enter(4, "other", &yours).await;
+    assert_eq!((rate.remaining, entered), (1, Some(Entered::Held(mine.clone()))));
+    assert!(coordination.release(NAME, &mine).await.unwrap());
+
+    assert_eq!(
+        coordination.take("user:1", 4).await.unwrap().remaining,
+        0,
+        "counted together with all others"
+    );
+    for text in ["k", "another"] {
+        let (rate, entered) = enter(4, text, &mine).await;
+        assert_eq!((rate.remaining, entered), (0, None), "{text}");
+        assert!(rate.retry_after.is_some_and(|wait| wait <= MINUTE && wait > Duration::ZERO));
+    }
+    assert_eq!(
+        coordination.try_acquire(NAME, &yours).await.unwrap(),
+        LockAttempt::Acquired,
+        "nobody took it"
+    );
+    bench.advance(MINUTE).await;
+    let (rate, entered) = enter(4, "k", &mine).await;
+    assert_eq!(rate.remaining, 3);
+    assert!(matches!(entered, Some(Entered::Known(_))));
 }
 
 async fn a_limit_counts_exactly(bench: &dyn Bench) {

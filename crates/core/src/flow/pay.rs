@@ -17,10 +17,10 @@ pub use duplicates::Duplicates;
 
 use super::Stopwatch;
 use crate::domain::{
-    ConsultationId, Currency, Decimal, Fingerprint, IdempotencyKey, Money, PaymentMethod, Receipt, Status,
+    ConsultationId, Currency, Decimal, Fingerprint, IdempotencyKey, PaymentMethod, Receipt, Role, Status,
     TaxRule, User,
 };
-use crate::ports::{Clock, Point, Probe, Random, Store, StoreError, Turnstile};
+use crate::ports::{Clock, Point, Probe, Random, Rate, RateLimit, Store, StoreError, Turnstile};
 use lock::{Found, Turn};
 use std::sync::Arc;
 use thiserror::Error;
@@ -59,6 +59,17 @@ pub enum Twin {
     Await,
     /// Say at once that it is in flight.
     Refuse,
+}
+
+/// What a request that is counted on its way in is counted by.
+#[derive(Clone, Copy)]
+pub struct Toll<'a> {
+    /// Whose requests are counted together.
+    pub bucket: &'a str,
+    /// So many of them are let through in a minute.
+    pub limit: u32,
+    /// Counts while the turnstile is out of reach.
+    pub otherwise: &'a dyn RateLimit,
 }
 
 /// What stopped a duplicate.
@@ -110,6 +121,9 @@ pub struct Duplicate {
 /// Why there is no answer about a payment.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum PayError {
+    /// It is one too many in this minute (only with a [`Toll`]).
+    #[error("too many requests")]
+    OverLimit,
     /// The same key is being worked on (only with [`Twin::Refuse`]).
     #[error("the same key is in flight")]
     InFlight,
@@ -171,25 +185,40 @@ impl Pay {
     /// Answers a press of BAYAR. Run it in a task of its own: a client that goes away must not stop it
     /// half-way.
     pub async fn pay(&self, request: &PayRequest) -> Result<Answer, PayError> {
-        log_request(request, self.pricing.default_currency);
+        self.pay_counted(request, None).await.1
+    }
+
+    /// The same, with the request counted in the trip of step 1; and where its sender stands then. (What is not
+    /// a patient's is not counted here, and pays nothing.)
+    pub async fn pay_counted(
+        &self,
+        request: &PayRequest,
+        toll: Option<&Toll<'_>>,
+    ) -> (Option<Rate>, Result<Answer, PayError>) {
+        let mut rate = None;
         let answer = match self.only_patients_pay(request).await {
-            Ok(()) => self.five_steps(request).await,
+            Ok(()) => self.five_steps(request, toll, &mut rate).await,
             Err(error) => Err(error),
         };
         count(&answer);
         if let Ok(Answer::Duplicate(duplicate)) = &answer {
             self.duplicates.count(request, duplicate, self.clock.now());
         }
-        answer
+        (rate, answer)
     }
 
-    async fn five_steps(&self, request: &PayRequest) -> Result<Answer, PayError> {
+    async fn five_steps(
+        &self,
+        request: &PayRequest,
+        toll: Option<&Toll<'_>>,
+        rate: &mut Option<Rate>,
+    ) -> Result<Answer, PayError> {
         let mut watch = Stopwatch::start(&*self.clock, &*self.probe);
 
         // 1. Idempotency: a key that is known is answered from the cache. The trip that asks takes the lock, too,
-        //    if the key is not known and nobody has it.
+        //    if the key is not known and nobody has it, and counts the request.
         let ticket = self.ticket(request);
-        let found = self.enter(request, &ticket, Caught::Cache).await?;
+        let found = self.arrive(request, &ticket, toll, rate).await?;
         watch.passed(Point::LookedUp);
         if let Found::Answer(duplicate) = found {
             return Ok(Answer::Duplicate(duplicate));
@@ -217,9 +246,10 @@ impl Pay {
 
     /// A role that is no patient's pays for nobody; it learns only whether the consultation exists.
     async fn only_patients_pay(&self, request: &PayRequest) -> Result<(), PayError> {
-        if request.user.role == crate::domain::Role::Patient {
+        if request.user.role == Role::Patient {
             return Ok(());
         }
+        idempotency::log_request(request, self.pricing.default_currency);
         match self.store.consultation(request.consultation).await? {
             Some(_) => Err(PayError::Forbidden),
             None => Err(PayError::NoConsultation),
@@ -235,20 +265,8 @@ fn count(answer: &Result<Answer, PayError>) {
         Ok(Answer::Duplicate(duplicate)) => {
             metrics::counter!("sekali_duplicates_total", "caught" => duplicate.caught.name()).increment(1);
         }
+        Err(PayError::OverLimit) => {}
         Err(PayError::Store(_)) => outcome("unavailable"),
         Err(_) => outcome("refused"),
     }
-}
-
-/// The amount in the assumed currency: the real one is not known before the consultation is read.
-fn log_request(request: &PayRequest, assumed: Currency) {
-    let amount = Money::from_decimal(request.amount, assumed);
-    let amount = amount.map_or_else(|_| request.amount.to_string(), |money| money.to_string());
-    tracing::info!(
-        user_id = request.user.id.0,
-        consultation_id = request.consultation.0,
-        amount,
-        payment_method = request.method.as_str(),
-        "Payment: Processing payment"
-    );
 }

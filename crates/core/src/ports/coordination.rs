@@ -145,6 +145,31 @@ pub trait Lock: Send + Sync {
     async fn release(&self, name: LockName, token: &LockToken) -> Result<bool, CoordinationDown>;
 }
 
+/// Where a caller stands with the rate limit, this request counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// Requests a minute.
+    pub limit: u32,
+    /// Requests left in this minute. Zero on the last one that is let through.
+    pub remaining: u32,
+    /// `Some(until more are let through)` for a request over the limit.
+    pub retry_after: Option<Duration>,
+}
+
+impl Rate {
+    /// Whether the request is one too many.
+    pub fn is_over(&self) -> bool {
+        self.retry_after.is_some()
+    }
+}
+
+/// Counts requests: at most `limit` in the minute that begins with a bucket's first one.
+#[async_trait]
+pub trait RateLimit: Send + Sync {
+    /// Counts one request of `bucket`.
+    async fn take(&self, bucket: &str, limit: u32) -> Result<Rate, CoordinationDown>;
+}
+
 /// What a request finds at the turnstile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entered {
@@ -156,12 +181,13 @@ pub enum Entered {
     Held(LockToken),
 }
 
-/// The cache and the lock asked together: steps 1 and 2 in one trip, and steps 4 and 5.
+/// The cache and the lock asked together: steps 1 and 2 in one trip, and steps 4 and 5. The first trip can count
+/// the request as well.
 ///
-/// An adapter that can do both at one moment does; then nobody gets the lock of a key that is known. What is done
+/// An adapter that can do all at one moment does; then nobody gets the lock of a key that is known. What is done
 /// one after the other here may miss an answer in between, and the database finds the duplicate.
 #[async_trait]
-pub trait Turnstile: IdempotencyCache + Lock {
+pub trait Turnstile: IdempotencyCache + Lock + RateLimit {
     /// Looks the key up, and takes the lock if it is not known.
     async fn enter(
         &self,
@@ -174,6 +200,23 @@ pub trait Turnstile: IdempotencyCache + Lock {
             return Ok(Entered::Known(Box::new(found)));
         }
         self.try_acquire(name, token).await.map(Entered::from)
+    }
+
+    /// Counts the request first, as [`RateLimit::take`] does. Whoever is over the limit comes no further: `None`,
+    /// and neither cache nor lock was asked.
+    async fn enter_counted(
+        &self,
+        bucket: &str,
+        limit: u32,
+        name: LockName,
+        key: &IdempotencyKey,
+        token: &LockToken,
+    ) -> Result<(Rate, Option<Entered>), CoordinationDown> {
+        let rate = self.take(bucket, limit).await?;
+        if rate.is_over() {
+            return Ok((rate, None));
+        }
+        Ok((rate, Some(self.enter(name, key, token).await?)))
     }
 
     /// Keeps an answer, and deletes the lock if it still holds this token. `false`: it was no longer ours; the
@@ -198,22 +241,4 @@ impl From<LockAttempt> for Entered {
             LockAttempt::Held(other) => Self::Held(other),
         }
     }
-}
-
-/// Where a caller stands with the rate limit, this request counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate {
-    /// Requests a minute.
-    pub limit: u32,
-    /// Requests left in this minute. Zero on the last one that is let through.
-    pub remaining: u32,
-    /// `Some(until more are let through)` for a request over the limit.
-    pub retry_after: Option<Duration>,
-}
-
-/// Counts requests: at most `limit` in the minute that begins with a bucket's first one.
-#[async_trait]
-pub trait RateLimit: Send + Sync {
-    /// Counts one request of `bucket`.
-    async fn take(&self, bucket: &str, limit: u32) -> Result<Rate, CoordinationDown>;
 }

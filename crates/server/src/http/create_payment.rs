@@ -2,7 +2,7 @@
 
 use super::App;
 use super::fields::{Check, Fields};
-use super::guard::Admitted;
+use super::guard::{Admitted, over_limit, take};
 use super::key::{self, Dialect};
 use super::problem::Problem;
 use super::view::{CreatedView, DuplicateView};
@@ -13,7 +13,8 @@ use axum::{Extension, Json};
 use http::header::SET_COOKIE;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use sekali_core::domain::{ConsultationId, Payment, PaymentMethod};
-use sekali_core::flow::pay::{Answer, Duplicate, PayRequest};
+use sekali_core::flow::pay::{Answer, Duplicate, PayRequest, Toll};
+use sekali_core::ports::Rate;
 use std::sync::Arc;
 
 /// Makes one payment, or answers with the one that exists.
@@ -43,23 +44,53 @@ pub(super) async fn create_payment(
     Extension(admitted): Extension<Admitted>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let (request, dialect) = read(&headers, &admitted)?;
-    let service = Arc::clone(&app);
-    let answer = uncancelled(async move {
-        let answer = service.pay.pay(&request).await;
+    let (rate, answer) = match read(&headers, &admitted) {
+        Ok((request, dialect)) => pay(&app, request, dialect, admitted.uncounted).await?,
+        Err(problem) => (count(&app, admitted.uncounted.as_deref()).await, Err(problem)),
+    };
+    // The limit stands before everything that was looked at here (contract, part 3).
+    let answer = rate.and_then(over_limit).map_or(answer, Err);
+    let mut response = answer.unwrap_or_else(Problem::into_response);
+    if let Some(rate) = rate {
+        response.extensions_mut().insert(rate);
+    }
+    Ok(response)
+}
+
+/// Counts a request that does not come as far as the flow.
+async fn count(app: &App, bucket: Option<&str>) -> Option<Rate> {
+    take(app, bucket?, app.limits.rate).await
+}
+
+/// Runs the flow in a task of its own. It counts the request in `bucket`, if it has to be.
+async fn pay(
+    app: &Arc<App>,
+    request: PayRequest,
+    dialect: Dialect,
+    bucket: Option<String>,
+) -> Result<(Option<Rate>, Result<Response, Problem>), Problem> {
+    let service = Arc::clone(app);
+    let (rate, answer) = uncancelled(async move {
+        let limit = service.limits.rate;
+        let toll = bucket.as_deref().map(|bucket| Toll { bucket, limit, otherwise: &*service.rate_fallback });
+        let (rate, answer) = service.pay.pay_counted(&request, toll.as_ref()).await;
         if let Some(demo) = &service.demo {
             demo.trace.decided(&answer);
         }
-        answer
+        (rate, answer)
     })
-    .await??;
-    Ok(match answer {
+    .await?;
+    Ok((rate, answer.map(|answer| respond(app, &answer, dialect)).map_err(Problem::from)))
+}
+
+fn respond(app: &App, answer: &Answer, dialect: Dialect) -> Response {
+    match answer {
         Answer::Created(receipt) => {
-            let view = CreatedView::first(&receipt, true, &app.capabilities);
-            with_cookie(&app, &receipt.payment, (StatusCode::CREATED, Json(view)).into_response())
+            let view = CreatedView::first(receipt, true, &app.capabilities);
+            with_cookie(app, &receipt.payment, (StatusCode::CREATED, Json(view)).into_response())
         }
-        Answer::Duplicate(duplicate) => answer_duplicate(&app, &duplicate, dialect),
-    })
+        Answer::Duplicate(duplicate) => answer_duplicate(app, duplicate, dialect),
+    }
 }
 
 /// Content type, syntax, the key's form, the fields: in that order.

@@ -8,7 +8,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, EXPECT};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Method};
 use http_body_util::BodyExt;
 use sekali_core::domain::{Role, User};
 use sekali_core::ports::Rate;
@@ -26,7 +26,13 @@ pub(super) struct Admitted {
     pub user: User,
     /// The body, at most [`LARGEST_BODY`].
     pub body: Bytes,
+    /// What the endpoint has to count the request in, if that is left to it; it says in the answer's extensions
+    /// what came of it, as a [`Rate`].
+    pub uncounted: Option<String>,
 }
+
+/// Where a press of BAYAR goes. It counts itself: in the trip to Redis that it makes anyhow.
+pub(super) const PRESSES: &str = "/api/v1/payments";
 
 /// Lets a request through to its endpoint, or answers for it.
 pub(super) async fn admit(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
@@ -41,22 +47,32 @@ pub(super) async fn admit(State(app): State<Arc<App>>, request: Request, next: N
         Ok(user) => user,
         Err(problem) => return problem.into_response(),
     };
-    let rate = count(&app, user).await;
-    let over = rate.and_then(|rate| rate.retry_after);
-    let mut response = if let Some(wait) = over {
-        let seconds = wait.as_millis().div_ceil(1000).max(1);
-        Problem::new(Kind::RateLimited).retry_after(u64::try_from(seconds).unwrap_or(60)).into_response()
+    let bucket = bucket(&app, user);
+    let counts_itself =
+        user.role == Role::Patient && parts.method == Method::POST && parts.uri.path() == PRESSES;
+    let (rate, uncounted) = match bucket {
+        Some(bucket) if counts_itself => (None, Some(bucket)),
+        Some(bucket) => (take(&app, &bucket, app.limits.rate).await, None),
+        None => (None, None),
+    };
+    let mut response = if let Some(problem) = rate.and_then(over_limit) {
+        problem.into_response()
     } else {
         let mut request = Request::from_parts(parts, Body::empty());
-        request.extensions_mut().insert(Admitted { user, body });
+        request.extensions_mut().insert(Admitted { user, body, uncounted });
         next.run(request).await
     };
-    if let Some(rate) = rate {
-        let headers = response.headers_mut();
-        headers.insert("x-ratelimit-limit", HeaderValue::from(rate.limit));
-        headers.insert("x-ratelimit-remaining", HeaderValue::from(rate.remaining));
+    if let Some(rate) = rate.or_else(|| response.extensions_mut().remove()) {
+        tell(rate, &mut response);
     }
     response
+}
+
+/// Tells a caller where he stands.
+pub(super) fn tell(rate: Rate, response: &mut Response) {
+    let headers = response.headers_mut();
+    headers.insert("x-ratelimit-limit", HeaderValue::from(rate.limit));
+    headers.insert("x-ratelimit-remaining", HeaderValue::from(rate.remaining));
 }
 
 /// Reads the body, but no more of it than is allowed, and no slower.
@@ -118,20 +134,22 @@ fn authenticate(app: &App, headers: &HeaderMap) -> Result<User, Problem> {
     })
 }
 
-/// Counts the request. A host application's calls with a patient's number are not that patient's: each
-/// role has a counter of its own. With Redis out of reach this server counts for itself.
-async fn count(app: &App, user: User) -> Option<Rate> {
-    if app.limits.rate == 0 {
-        return None;
-    }
-    let bucket = match user.role {
+/// Where a caller's requests are counted; `None`: they are not. A host application's calls with a patient's number are
+/// not that patient's: each role has a counter of its own.
+fn bucket(app: &App, user: User) -> Option<String> {
+    (app.limits.rate > 0).then(|| match user.role {
         Role::Patient => user.id.to_string(),
         role => format!("{}:{}", role.as_str(), user.id),
-    };
-    take(app, &bucket, app.limits.rate).await
+    })
 }
 
-/// Counts a request in a bucket.
+/// The answer to a request that is one too many.
+pub(super) fn over_limit(rate: Rate) -> Option<Problem> {
+    let seconds = rate.retry_after?.as_millis().div_ceil(1000).max(1);
+    Some(Problem::new(Kind::RateLimited).retry_after(u64::try_from(seconds).unwrap_or(60)))
+}
+
+/// Counts a request in a bucket. With Redis out of reach this server counts for itself.
 pub(super) async fn take(app: &App, bucket: &str, limit: u32) -> Option<Rate> {
     match app.rate.take(bucket, limit).await {
         Ok(rate) => Some(rate),

@@ -400,6 +400,7 @@ impl From<tokio::task::JoinError> for Problem {
 impl From<PayError> for Problem {
     fn from(error: PayError) -> Self {
         match error {
+            PayError::OverLimit => Self::new(Kind::RateLimited),
             PayError::InFlight => Self::new(Kind::InFlight).retry_after(1),
             PayError::KeyReused => Self::field(
                 Kind::KeyReused,

@@ -11,7 +11,7 @@ use sekali_core::flow::pay::PayRequest;
 
 /// A press of BAYAR, or the status that its mistakes are answered with.
 pub fn payment(headers: &HeaderMap, body: &[u8], user: User) -> Result<PayRequest, StatusCode> {
-    let admitted = Admitted { user, body: body.to_vec().into() };
+    let admitted = Admitted { user, body: body.to_vec().into(), uncounted: None };
     create_payment::read(headers, &admitted).map(|(request, _)| request).map_err(status)
 }
 

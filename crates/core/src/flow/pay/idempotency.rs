@@ -1,10 +1,42 @@
 //! Steps 1 and 4: what the cache knows of a key.
 
 use super::lock::{Found, Ticket};
-use super::{Caught, Duplicate, Pay, PayError, PayRequest, Written};
-use crate::ports::{CachedPayment, Current, Entered, Lookup};
+use super::{Caught, Duplicate, Pay, PayError, PayRequest, Toll, Written};
+use crate::domain::{Currency, Money};
+use crate::ports::{CachedPayment, CoordinationDown, Current, Entered, Lookup, Rate};
 
 impl Pay {
+    /// The first [`Pay::enter`], which counts the request where it has to be. With the shared counter out of reach
+    /// this server's own counts.
+    pub(super) async fn arrive(
+        &self,
+        request: &PayRequest,
+        ticket: &Ticket,
+        toll: Option<&Toll<'_>>,
+        rate: &mut Option<Rate>,
+    ) -> Result<Found, PayError> {
+        let Some(Toll { bucket, limit, otherwise }) = toll else {
+            log_request(request, self.pricing.default_currency);
+            return self.enter(request, ticket, Caught::Cache).await;
+        };
+        let (name, key, token) = (ticket.name, &request.key, &ticket.token);
+        let entered = match self.turnstile.enter_counted(bucket, *limit, name, key, token).await {
+            Ok((counted, entered)) => {
+                *rate = Some(counted);
+                Ok(entered.ok_or(PayError::OverLimit)?)
+            }
+            Err(down) => {
+                *rate = otherwise.take(bucket, *limit).await.ok();
+                if rate.is_some_and(|rate| rate.is_over()) {
+                    return Err(PayError::OverLimit);
+                }
+                Err(down)
+            }
+        };
+        log_request(request, self.pricing.default_currency);
+        self.found(request, entered, Caught::Cache).await
+    }
+
     /// Looks the key up in the cache, and takes the lock if it is not there and nobody has it.
     pub(super) async fn enter(
         &self,
@@ -13,6 +45,15 @@ impl Pay {
         caught: Caught,
     ) -> Result<Found, PayError> {
         let entered = self.turnstile.enter(ticket.name, &request.key, &ticket.token).await;
+        self.found(request, entered, caught).await
+    }
+
+    async fn found(
+        &self,
+        request: &PayRequest,
+        entered: Result<Entered, CoordinationDown>,
+        caught: Caught,
+    ) -> Result<Found, PayError> {
         let result = match &entered {
             Ok(Entered::Known(_)) => "hit",
             Ok(_) => "miss",
@@ -65,4 +106,17 @@ impl Pay {
         let receipt = written.made_by_this_key()?.clone();
         Some(CachedPayment { fingerprint: request.fingerprint(), receipt })
     }
+}
+
+/// The amount in the assumed currency: the real one is not known before the consultation is read.
+pub(super) fn log_request(request: &PayRequest, assumed: Currency) {
+    let amount = Money::from_decimal(request.amount, assumed);
+    let amount = amount.map_or_else(|_| request.amount.to_string(), |money| money.to_string());
+    tracing::info!(
+        user_id = request.user.id.0,
+        consultation_id = request.consultation.0,
+        amount,
+        payment_method = request.method.as_str(),
+        "Payment: Processing payment"
+    );
 }

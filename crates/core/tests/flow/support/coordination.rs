@@ -7,7 +7,7 @@ use sekali_coordination::MemoryCoordination;
 use sekali_core::domain::{IdempotencyKey, Payment, PaymentId, UserId};
 use sekali_core::ports::{
     CachedPayment, Clock, CoordinationDown, IdempotencyCache, Lock, LockAttempt, LockName, LockToken, Lookup,
-    StatusBoard, Turnstile,
+    Rate, RateLimit, StatusBoard, Turnstile,
 };
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -106,6 +106,13 @@ impl Lock for WatchedCoordination {
     async fn release(&self, name: LockName, token: &LockToken) -> Result<bool, CoordinationDown> {
         self.reach(Part::Release, Call::Release(name, token.clone()))?;
         self.memory.release(name, token).await
+    }
+}
+
+#[async_trait]
+impl RateLimit for WatchedCoordination {
+    async fn take(&self, bucket: &str, limit: u32) -> Result<Rate, CoordinationDown> {
+        self.memory.take(bucket, limit).await
     }
 }
 

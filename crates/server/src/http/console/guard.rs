@@ -6,7 +6,7 @@
 //! leave first (CORS), and that is never given.
 
 use crate::http::App;
-use crate::http::guard::{LARGEST_BODY, read_bounded, take};
+use crate::http::guard::{LARGEST_BODY, over_limit, read_bounded, take, tell};
 use crate::http::problem::{Kind, Problem};
 use crate::session::{COOKIE, Session};
 use axum::body::{Body, Bytes};
@@ -14,7 +14,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{HOST, ORIGIN};
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, Method};
 use sekali_core::domain::{Role, User};
 use std::sync::Arc;
 
@@ -68,17 +68,14 @@ pub(super) async fn inside(State(app): State<Arc<App>>, request: Request, next: 
         0 => None,
         _ => take(&app, &format!("console:{}", session.user), RATE).await,
     };
-    let mut response = if let Some(wait) = rate.and_then(|rate| rate.retry_after) {
-        let seconds = u64::try_from(wait.as_millis().div_ceil(1000).max(1)).unwrap_or(60);
-        Problem::new(Kind::RateLimited).retry_after(seconds).into_response()
+    let mut response = if let Some(problem) = rate.and_then(over_limit) {
+        problem.into_response()
     } else {
         request.extensions_mut().insert(Signed { session, body });
         next.run(request).await
     };
     if let Some(rate) = rate {
-        let headers = response.headers_mut();
-        headers.insert("x-ratelimit-limit", HeaderValue::from(rate.limit));
-        headers.insert("x-ratelimit-remaining", HeaderValue::from(rate.remaining));
+        tell(rate, &mut response);
     }
     response
 }
