@@ -6,29 +6,37 @@ use sekali_core::domain::{
 };
 use sekali_core::ports::CachedPayment;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use uuid::Uuid;
 
 /// The contract's `{type:"new", payment_id, status}` and what else the answer needs. Times are
 /// microseconds since 1970, amounts minor units.
 #[derive(Serialize, Deserialize)]
-struct Entry {
+struct Entry<'a> {
     #[serde(rename = "type")]
-    kind: String,
+    #[serde(borrow)]
+    kind: Cow<'a, str>,
     payment_id: PaymentId,
-    status: String,
+    #[serde(borrow)]
+    status: Cow<'a, str>,
     submitted: bool,
-    fingerprint: String,
+    #[serde(borrow)]
+    fingerprint: Cow<'a, str>,
     reference: Uuid,
     user_id: UserId,
     consultation_id: ConsultationId,
     amount_minor: i64,
-    currency: String,
-    payment_method: String,
+    #[serde(borrow)]
+    currency: Cow<'a, str>,
+    #[serde(borrow)]
+    payment_method: Cow<'a, str>,
     created_at: Timestamp,
     updated_at: Timestamp,
     invoice_id: InvoiceId,
-    invoice_number: String,
-    invoice_status: String,
+    #[serde(borrow)]
+    invoice_number: Cow<'a, str>,
+    #[serde(borrow)]
+    invoice_status: Cow<'a, str>,
     invoice_issued_at: Timestamp,
     /// When it was stored; the script adds it.
     #[serde(skip_serializing)]
@@ -39,22 +47,22 @@ struct Entry {
 pub(super) fn encode(cached: &CachedPayment) -> Result<String, serde_json::Error> {
     let Receipt { payment, invoice } = &cached.receipt;
     serde_json::to_string(&Entry {
-        kind: "new".to_owned(),
+        kind: "new".into(),
         payment_id: payment.id,
-        status: payment.status.as_str().to_owned(),
+        status: payment.status.as_str().into(),
         submitted: payment.submitted,
-        fingerprint: cached.fingerprint.to_hex(),
+        fingerprint: cached.fingerprint.to_hex().into(),
         reference: payment.reference,
         user_id: payment.user,
         consultation_id: payment.consultation,
         amount_minor: payment.amount.minor,
-        currency: payment.amount.currency.code().to_owned(),
-        payment_method: payment.method.as_str().to_owned(),
+        currency: payment.amount.currency.code().into(),
+        payment_method: payment.method.as_str().into(),
         created_at: payment.created_at,
         updated_at: payment.updated_at,
         invoice_id: invoice.id,
-        invoice_number: invoice.number.clone(),
-        invoice_status: invoice.status.as_str().to_owned(),
+        invoice_number: invoice.number.as_str().into(),
+        invoice_status: invoice.status.as_str().into(),
         invoice_issued_at: invoice.issued_at,
         stamp: String::new(),
     })
@@ -63,7 +71,7 @@ pub(super) fn encode(cached: &CachedPayment) -> Result<String, serde_json::Error
 /// The answer and its stamp; `None` for anything that we have not written, or that a version of
 /// ours with another form has.
 pub(super) fn decode(bytes: &[u8]) -> Option<(CachedPayment, String)> {
-    let entry: Entry = serde_json::from_slice(bytes).ok()?;
+    let entry: Entry<'_> = serde_json::from_slice(bytes).ok()?;
     let amount = Money::new(entry.amount_minor, Currency::from_code(&entry.currency)?);
     let payment = Payment {
         id: entry.payment_id,
@@ -84,7 +92,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<(CachedPayment, String)> {
     let invoice = Invoice {
         id: entry.invoice_id,
         payment: entry.payment_id,
-        number: entry.invoice_number,
+        number: entry.invoice_number.into_owned(),
         amount,
         status: InvoiceStatus::parse(&entry.invoice_status)?,
         issued_at: entry.invoice_issued_at,

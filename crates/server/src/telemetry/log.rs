@@ -1,8 +1,7 @@
 //! Log lines: one flat JSON object a line (contract, part 7), or a readable form for people.
 
 use sekali_core::ports::Clock;
-use serde_json::Value;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 use tracing::field::{Field, Visit};
@@ -19,6 +18,11 @@ pub enum Format {
     /// For people at a terminal.
     Pretty,
 }
+
+/// What `tracing` calls an event's message among its fields.
+const MESSAGE: &str = "message";
+/// Most lines are not longer.
+const ROOM: usize = 256;
 
 /// Where lines go.
 pub type Sink = Arc<Mutex<dyn Write + Send>>;
@@ -43,79 +47,100 @@ impl<S: Subscriber> Layer<S> for Lines {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut fields = Fields::of(self.format);
         event.record(&mut fields);
-        if let Some(id) = super::request_id() {
-            fields.text("request_id", &id);
-        }
+        super::with_request_id(|id| fields.text("request_id", id));
         let line = fields.line(&self.clock.now().rfc3339_micros(), *event.metadata().level());
         // A log that cannot be written must not take the service down with it.
         if let Ok(mut sink) = self.sink.lock() {
-            let _ = sink.write_all(line.as_bytes()).and_then(|()| sink.flush());
+            let _ = sink.write_all(&line).and_then(|()| sink.flush());
         }
     }
 }
 
-/// An event as it is written: its message, and the other fields behind one another.
+/// An event as it is written: its message, and the other fields behind one another. Writing into bytes does not fail.
 struct Fields {
     format: Format,
     message: String,
-    rest: String,
+    rest: Vec<u8>,
 }
 
 impl Fields {
     fn of(format: Format) -> Self {
-        Self { format, message: String::new(), rest: String::new() }
+        Self { format, message: String::new(), rest: Vec::with_capacity(ROOM) }
     }
 
     /// The moment, the level and the message stand first, where people look for them.
-    fn line(self, at: &str, level: Level) -> String {
+    fn line(self, at: &str, level: Level) -> Vec<u8> {
         let Self { format, message, rest } = self;
+        let mut line = Vec::with_capacity(ROOM + message.len() + rest.len());
         match format {
             Format::Json => {
-                format!(
-                    "{{\"timestamp\":\"{at}\",\"level\":\"{level}\",\"message\":{}{rest}}}\n",
-                    quoted(&message)
-                )
+                let _ = write!(line, "{{\"timestamp\":\"{at}\",\"level\":\"{level}\",\"message\":");
+                quote(&mut line, &message);
+                line.extend_from_slice(&rest);
+                line.extend_from_slice(b"}\n");
             }
-            Format::Pretty => format!("{at} {level:<5} {message}{rest}\n"),
+            Format::Pretty => {
+                let _ = write!(line, "{at} {level:<5} {message}");
+                line.extend_from_slice(&rest);
+                line.push(b'\n');
+            }
+        }
+        line
+    }
+
+    /// A field's name, with what stands around it.
+    fn name(&mut self, name: &str) {
+        match self.format {
+            Format::Json => {
+                self.rest.push(b',');
+                quote(&mut self.rest, name);
+                self.rest.push(b':');
+            }
+            Format::Pretty => {
+                let _ = write!(self.rest, "  {name}=");
+            }
         }
     }
 
-    /// A value that is written as JSON writes it.
-    fn add(&mut self, name: &str, value: &dyn fmt::Display) {
-        // Writing into a string does not fail.
-        let _ = match self.format {
-            Format::Json => write!(self.rest, ",{}:{value}", quoted(name)),
-            Format::Pretty => write!(self.rest, "  {name}={value}"),
-        };
+    /// A value that JSON writes as it stands.
+    fn plain(&mut self, name: &str, value: impl fmt::Display) {
+        self.name(name);
+        let _ = write!(self.rest, "{value}");
     }
 
     fn text(&mut self, name: &str, text: &str) {
-        if name == "message" {
-            text.clone_into(&mut self.message);
+        if name == MESSAGE {
+            self.message.push_str(text);
         } else {
-            self.add(name, &quoted(text));
+            self.name(name);
+            quote(&mut self.rest, text);
         }
     }
 }
 
-fn quoted(text: &str) -> String {
-    Value::from(text).to_string()
+/// As JSON writes it.
+fn quote(into: &mut Vec<u8>, text: &str) {
+    let _ = serde_json::to_writer(into, text);
 }
 
 impl Visit for Fields {
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.add(field.name(), &value);
+        self.plain(field.name(), value);
     }
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.add(field.name(), &value);
+        self.plain(field.name(), value);
     }
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.add(field.name(), &value);
+        self.plain(field.name(), value);
     }
     fn record_str(&mut self, field: &Field, value: &str) {
         self.text(field.name(), value);
     }
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.text(field.name(), &format!("{value:?}"));
+        if field.name() == MESSAGE {
+            let _ = fmt::Write::write_fmt(&mut self.message, format_args!("{value:?}"));
+        } else {
+            self.text(field.name(), &format!("{value:?}"));
+        }
     }
 }

@@ -18,7 +18,12 @@ pub async fn in_request<F: Future>(id: String, future: F) -> F::Output {
 
 /// The request that the current task works for.
 pub fn request_id() -> Option<String> {
-    REQUEST_ID.try_with(Clone::clone).ok()
+    with_request_id(str::to_owned)
+}
+
+/// What `look` makes of the request's id, if the current task works for one.
+pub fn with_request_id<T>(look: impl FnOnce(&str) -> T) -> Option<T> {
+    REQUEST_ID.try_with(|id| look(id)).ok()
 }
 
 /// Runs `future` to its end even if whoever waits for it goes away (a client that hangs up drops
@@ -28,6 +33,8 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
+    // On the heap from the first: on its way into the task a future is moved several times.
+    let future = Box::pin(future);
     match request_id() {
         Some(id) => tokio::spawn(in_request(id, future)).await,
         None => tokio::spawn(future).await,
