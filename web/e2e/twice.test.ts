@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Page } from 'playwright-core';
@@ -8,6 +8,7 @@ import type { Lane, Outcome, Run, Span, StepName } from '../apps/demo/src/twice/
 import { WAYS } from '../apps/demo/src/twice/words.js';
 import { holdsInEveryLight } from './support/appearance.js';
 import { Demo } from './support/demo.js';
+import { BINARY } from './support/server.js';
 import { useStack } from './support/stack.js';
 
 const stack = useStack();
@@ -21,6 +22,8 @@ const EXPECTED: Record<string, { requests: number; caught: Outcome[] }> = {
   'two-tabs': { requests: 2, caught: ['active'] },
   // Killed before its commit, the first request has left nothing that could be caught.
   crash: { requests: 2, caught: ['key', 'created'] },
+  'two-servers': { requests: 2, caught: ['cache', 'lock'] },
+  'redis-gone': { requests: 2, caught: ['key'] },
 };
 
 /** Presses the button of a way, and waits for the run that is then shown. */
@@ -32,12 +35,48 @@ async function attempt(page: Page, way: string): Promise<Run> {
   return run;
 }
 
+test('what is started first is told while it goes on, and then the same request has gone through two servers', async () => {
+  const { page } = await Demo.open(stack);
+  await page.evaluate(() => {
+    const told: string[] = [];
+    Object.assign(window, { told });
+    const status = document.querySelector('.twice [role=status]');
+    if (!status) throw new Error('nothing to watch');
+    new MutationObserver(() => told.push(status.textContent.trim())).observe(status, {
+      childList: true,
+      characterData: true,
+      subtree: true,
+    });
+  });
+  const { lanes } = await attempt(page, 'two-servers');
+  const told = await page.evaluate(() => (window as unknown as { told: string[] }).told);
+  expect(told[0]).toBe('Sedang mencoba…');
+  expect(told).toContain('Menyiapkan PostgreSQL (1 dari 3)…');
+  expect(told.at(-1)).toBe('2 permintaan, satu tagihan.');
+
+  expect(lanes.map(({ press }) => press.server)).toEqual([1, 2]);
+  expect(new Set(lanes.map(({ press }) => press.key)).size).toBe(1);
+  // Each server has measured its own request.
+  expect(lanes.map(({ trace }) => trace?.status).sort()).toEqual([201, 409]);
+  expect(await page.locator('table.lanes thead').innerText()).toContain('Server');
+});
+
+test('without Redis the database alone catches the second request, and the next run has Redis again', async () => {
+  const { page } = await Demo.open(stack);
+  const { lanes } = await attempt(page, 'redis-gone');
+  expect(lanes.map(outcomeOf).sort()).toEqual(['created', 'key']);
+  const again = await attempt(page, 'two-servers');
+  expect(['cache', 'lock']).toContain(again.lanes.map(outcomeOf).find((one) => one !== 'created'));
+});
+
 test('the page offers every way', async () => {
   const { page } = await Demo.open(stack);
   const ways = await page
     .locator('[data-way]')
     .evaluateAll((all) => all.map((one) => one.getAttribute('data-way')));
   expect(ways).toEqual(Object.keys(EXPECTED));
+  // Only where others reach the page, too.
+  expect(await page.locator('.phone').count()).toBe(0);
   expect(WAYS.map(({ name }) => name)).toEqual(ways);
 });
 
@@ -169,13 +208,23 @@ test('the command repeats the run in a shell', async () => {
   expect(statuses.sort(), stdout).toEqual(['201', '409']);
 });
 
+test.each(['crash', 'redis-gone'])('the command repeats %s, where the demo kills', async (way) => {
+  const { page } = await Demo.open(stack);
+  await attempt(page, way);
+  await page.getByText('Ulangi sendiri').click();
+  const command = await page.locator('[data-field=command]').innerText();
+  const { stdout } = await promisify(execFile)('bash', ['-c', command]);
+  const again = JSON.parse(stdout) as Run;
+  expect([again.way, again.lanes.length, again.books.charges]).toEqual([way, 2, 1]);
+});
+
 test('a run that the service has forgotten is said to be so', async () => {
   const page = await stack.newPage();
   await page.goto(`${stack.origin()}/?run=none`);
   await page.getByText('Percobaan itu sudah dilupakan').waitFor();
 });
 
-test.each(['double-click', 'hundred-clicks', 'two-tabs', 'crash', 'lost-answer'])(
+test.each(['double-click', 'hundred-clicks', 'two-tabs', 'crash', 'lost-answer', 'two-servers'])(
   '%s looks right on a desk and on a phone, by day and by night',
   async (way) => {
     const { page } = await Demo.open(stack);
@@ -210,6 +259,15 @@ test.each([
   const charges = Number(await sandbox.locator('[data-field=charges]').innerText());
   expect(charges > 1).toBe(twice);
   expect(await sandbox.locator('[data-lane]').count()).toBe(3);
+  // So does its command.
+  const command = (await sandbox.locator('[data-field=race-command]').textContent()) ?? '';
+  const [program, ...words] = command.split(' ');
+  expect(program).toBe('sekali');
+  const { stdout, status } = spawnSync(BINARY, words, { encoding: 'utf8' });
+  const lines = await sandbox.locator('[data-field=race-lines]').textContent();
+  expect(stdout).toContain(lines);
+  expect(stdout.trimEnd().endsWith(`${charges} charges`), stdout).toBe(true);
+  expect(status).toBe(twice ? 1 : 0);
   // Its address shows the same race again.
   const table = await sandbox.locator('table.lanes').innerText();
   await page.goto(page.url());

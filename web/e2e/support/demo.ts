@@ -34,10 +34,10 @@ export class Demo {
     });
   }
 
-  static async open(stack: Stack, options?: BrowserContextOptions): Promise<Demo> {
+  static async open(stack: Stack, options?: BrowserContextOptions, path = '/'): Promise<Demo> {
     const page = await stack.newPage(options);
     const demo = new Demo(page, stack.origin());
-    await page.goto(stack.origin());
+    await page.goto(stack.origin() + path);
     await demo.payButton().waitFor();
     return demo;
   }

@@ -9,7 +9,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-const BINARY =
+/** The program under test. */
+export const BINARY =
   process.env['SEKALI_BIN'] ??
   fileURLToPath(new URL('../../../target/release/sekali', import.meta.url));
 const START_MS = 30_000;
@@ -24,8 +25,14 @@ export interface Server {
   stop: () => Promise<void>;
 }
 
+export interface ServerOptions {
+  demo: boolean;
+  /** A loopback address; 127.0.0.1 if it is not given. */
+  host?: string;
+}
+
 /** Starts the real service with its simulator on a free port and a database of its own. */
-export async function startServer(options: { demo: boolean }): Promise<Server> {
+export async function startServer(options: ServerOptions): Promise<Server> {
   if (!existsSync(BINARY)) {
     throw new Error(`${BINARY} is not there: build it with ./dev build, or set SEKALI_BIN`);
   }
@@ -36,7 +43,7 @@ export async function startServer(options: { demo: boolean }): Promise<Server> {
     // Nothing else of this environment: a DATABASE_URL in it must not be the one that is written to.
     env: {
       PATH: process.env['PATH'],
-      SEKALI_LISTEN: '127.0.0.1:0',
+      SEKALI_LISTEN: `${options.host ?? '127.0.0.1'}:0`,
       DATABASE_URL: `sqlite://${join(folder, 'sekali.db')}`,
       SEKALI_JWT_SECRET: secret,
       SEKALI_STRIPE_SIMULATOR: '1',

@@ -2,7 +2,7 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import { launchBrowser } from './browser.js';
 import { startServer } from './server.js';
-import type { Server } from './server.js';
+import type { Server, ServerOptions } from './server.js';
 
 export interface Stack {
   origin: () => string;
@@ -14,7 +14,7 @@ export interface Stack {
 }
 
 /** A server and a browser for the tests of one file. Every page is watched: see `watch`. */
-export function useStack(options: { demo: boolean } = { demo: true }): Stack {
+export function useStack(options: ServerOptions = { demo: true }): Stack {
   let server: Server | undefined;
   let browser: Browser | undefined;
   let complaints: string[] = [];

@@ -62,6 +62,11 @@ impl Client {
         Err(format!("{address} answered {}: {}", answer.status, answer.text).into())
     }
 
+    /// Reads something that is text.
+    pub(super) async fn text(&self, path: &str) -> reqwest::Result<String> {
+        Ok(self.send(Method::GET, path, None, None).await?.text)
+    }
+
     /// Sends one request; `address` is a path, or an absolute address.
     pub(super) async fn send(
         &self,

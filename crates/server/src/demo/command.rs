@@ -21,9 +21,11 @@ pub(super) fn repeating(way: Way, public_url: &str) -> String {
         Way::HundredClicks => "for n in {1..100}; do press $n & done; wait",
         Way::LostAnswer => "press A -m 0.002; sleep 0.02; press A",
         Way::TwoTabs => "press A & press B & wait",
-        Way::Crash => {
+        // What is killed or started for these is the demo's own, so the demo has to do it.
+        Way::Crash | Way::TwoServers | Way::RedisGone => {
             return format!(
-                "curl -sX POST {public_url}/demo/runs -H 'Content-Type: application/json' -d '{{\"way\":\"crash\"}}'"
+                "curl -sX POST {public_url}/demo/runs -H 'Content-Type: application/json' -d '{{\"way\":\"{}\"}}'",
+                way.name()
             );
         }
     };

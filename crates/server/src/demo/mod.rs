@@ -6,7 +6,12 @@ mod client;
 mod command;
 mod costs;
 mod crash;
+mod fleet;
 mod folder;
+mod kept;
+mod own_server;
+mod progress;
+pub(crate) mod qr;
 mod race;
 mod runs;
 pub(crate) mod sandbox;
@@ -15,14 +20,18 @@ mod trace;
 
 pub(crate) use books::Books;
 pub(crate) use client::Client;
+pub(crate) use fleet::Missing;
 pub(crate) use folder::Folder;
+pub(crate) use progress::{Progress, Stage};
 pub(crate) use runs::{Runs, Way};
 pub(crate) use story::{Story, tell};
 pub(crate) use trace::{Trace, Traced};
 
+use self::fleet::Fleet;
 use crate::settings::TokenSettings;
 use sekali_core::ports::Clock;
 use std::sync::Arc;
+use tokio::sync::Mutex;
 
 /// The verification queries of the contract, part 8, for a payment.
 const QUERIES: [&str; 4] = [
@@ -47,11 +56,22 @@ pub struct Demo {
     pub(crate) trace: Arc<Trace>,
     /// The runs so far.
     pub(crate) runs: Runs,
+    /// What the run that goes on is at.
+    pub(crate) progress: Progress,
+    /// PostgreSQL, Redis and two servers, once a run has needed them.
+    fleet: Mutex<Option<Fleet>>,
 }
 
 impl Demo {
     /// For a server that is reached at `origin`.
     pub(crate) fn new(tokens: TokenSettings, origin: String, clock: Arc<dyn Clock>) -> Self {
-        Self { tokens, origin, trace: Arc::new(Trace::new(clock)), runs: Runs::default() }
+        Self {
+            tokens,
+            origin,
+            trace: Arc::new(Trace::new(clock)),
+            runs: Runs::default(),
+            progress: Progress::default(),
+            fleet: Mutex::default(),
+        }
     }
 }

@@ -37,6 +37,8 @@ pub(super) struct Press {
     pub id: String,
     /// A letter or a number for its idempotency key: the same for the same key.
     pub key: String,
+    /// Which of the demo's two servers it went to, 1 or 2; `None`: there was only one.
+    pub server: Option<usize>,
     /// When it was sent.
     pub sent: u64,
     /// When its answer had come; `None`: it never came.
@@ -58,6 +60,7 @@ impl Press {
         Self {
             id: id(run, number),
             key: key.to_owned(),
+            server: None,
             sent,
             received: None,
             status: None,

@@ -2,11 +2,11 @@
 
 use super::client::Client;
 use super::race::{self, Press};
-use super::{Demo, Told, command, crash};
+use super::{Demo, Missing, Told, command, crash};
 use sekali_core::ports::{Clock, Random};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -28,17 +28,23 @@ pub(crate) enum Way {
     TwoTabs,
     /// The server is killed under the request, and asked again when it is back.
     Crash,
+    /// The same request at once to two servers on PostgreSQL and Redis.
+    TwoServers,
+    /// The same, with Redis killed just before.
+    RedisGone,
 }
 
 impl Way {
     /// Every way, in the order in which the page offers them.
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::DoubleClick,
         Self::TenClicks,
         Self::HundredClicks,
         Self::LostAnswer,
         Self::TwoTabs,
         Self::Crash,
+        Self::TwoServers,
+        Self::RedisGone,
     ];
 
     /// Its name in addresses.
@@ -50,6 +56,8 @@ impl Way {
             Self::LostAnswer => "lost-answer",
             Self::TwoTabs => "two-tabs",
             Self::Crash => "crash",
+            Self::TwoServers => "two-servers",
+            Self::RedisGone => "redis-gone",
         }
     }
 
@@ -67,6 +75,7 @@ impl Way {
             Self::DoubleClick => same_key(2, 5),
             Self::TenClicks => same_key(10, 2),
             Self::LostAnswer | Self::Crash => same_key(1, 0),
+            Self::TwoServers | Self::RedisGone => same_key(2, 0),
             Self::HundredClicks => (1..=100).map(|number| (Duration::ZERO, number.to_string())).collect(),
             Self::TwoTabs => ["A", "B"].map(|letter| (Duration::ZERO, letter.to_owned())).into(),
         }
@@ -77,6 +86,13 @@ impl Way {
 #[derive(Debug, thiserror::Error)]
 #[error("the run came to nothing: {0}")]
 pub(crate) struct NoRun(Box<dyn std::error::Error + Send + Sync>);
+
+impl NoRun {
+    /// What has to be installed first, if it was that.
+    pub(crate) fn missing(&self) -> Option<&Missing> {
+        self.0.downcast_ref()
+    }
+}
 
 /// The runs so far, each as the page shows it.
 pub(crate) struct Runs {
@@ -115,17 +131,18 @@ impl Runs {
 impl Demo {
     /// Tries to pay twice, and keeps what became of it.
     pub(crate) async fn run(
-        &self,
+        self: &Arc<Self>,
         way: Way,
-        clock: &dyn Clock,
+        clock: &Arc<dyn Clock>,
         random: &dyn Random,
         public_url: &str,
     ) -> Result<Value, NoRun> {
         let _alone = self.runs.alone().await;
         let id = format!("{:08x}", random.next_u64() >> 32);
         let ended = match way {
-            Way::Crash => crash::run(self, &id, clock, random).await,
-            _ => self.here(way, &id, clock).await,
+            Way::Crash => crash::run(self, &id, &**clock, random).await,
+            Way::TwoServers | Way::RedisGone => self.at_two_servers(way, &id, clock.clone()).await,
+            _ => self.here(way, &id, &**clock).await,
         };
         let ended = ended.map_err(NoRun)?;
         let run = json!({
@@ -145,38 +162,42 @@ impl Demo {
         let site = Client::new(&self.origin)?;
         let visitor = race::visitor(&site).await?;
         let presses = race::presses(&site, &self.trace, clock, id, &visitor, way).await?;
-        Ended::of(&site, clock, id, visitor.consultation, presses).await
+        Ended::of(&[&site], clock, id, visitor.consultation, presses).await
     }
 }
 
 /// What a run has come to.
 pub(super) struct Ended {
     presses: Vec<Press>,
-    traces: Value,
+    traces: Vec<Value>,
     books: Value,
     /// When the first server was killed, in microseconds since 1970.
     pub(super) died: Option<u64>,
 }
 
 impl Ended {
-    /// Everybody pays; then the books are read, and the service's own trace.
+    /// Everybody pays at the first of the servers; then the books are read, and each server's own trace.
     pub(super) async fn of(
-        site: &Client,
+        sites: &[&Client],
         clock: &dyn Clock,
         run: &str,
         consultation: i64,
         presses: Vec<Press>,
     ) -> Told<Self> {
-        let books = race::everybody_pays(site, clock, &presses, consultation).await?;
-        let traces = site.get(&format!("/demo/traces/{run}"), None).await?;
+        let first = sites.first().ok_or("there is no server")?;
+        let books = race::everybody_pays(first, clock, &presses, consultation).await?;
+        let mut traces = Vec::new();
+        for site in sites {
+            let of_site = site.get(&format!("/demo/traces/{run}"), None).await?;
+            traces.extend(of_site.as_array().into_iter().flatten().cloned());
+        }
         Ok(Self { presses, traces, books, died: None })
     }
 }
 
 /// What the client saw of a press, and what the service has measured of it.
-fn lane(press: &Press, traces: &Value) -> Value {
-    let all = traces.as_array().map(Vec::as_slice).unwrap_or_default();
-    json!({ "press": press, "trace": all.iter().find(|traced| traced["id"] == press.id.as_str()) })
+fn lane(press: &Press, traces: &[Value]) -> Value {
+    json!({ "press": press, "trace": traces.iter().find(|traced| traced["id"] == press.id.as_str()) })
 }
 
 #[cfg(test)]

@@ -89,8 +89,11 @@ pub fn router(app: Arc<App>) -> Router {
     if app.demo.is_some() {
         all = all
             .route("/demo/consultation", post(demo::new_consultation))
+            .route("/demo/consultations/{id}", get(demo::consultation))
+            .route("/demo/consultations/{id}/qr.svg", get(demo::consultation_qr))
             .route("/demo/runs", post(demo::new_run))
             .route("/demo/runs/{id}", get(demo::run))
+            .route("/demo/progress", get(demo::progress))
             .route("/demo/sandbox", post(demo::race_without))
             .route("/demo/traces/{run}", get(demo::traces))
             .route("/demo/books/{id}", get(demo::books));

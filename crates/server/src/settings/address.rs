@@ -71,7 +71,7 @@ pub(super) fn is_loopback(ip: IpAddr) -> bool {
 }
 
 /// Whether `ip` is one of a private network's (RFC 1918, RFC 4193) or link-local.
-pub(super) fn is_private(ip: IpAddr) -> bool {
+pub(crate) fn is_private(ip: IpAddr) -> bool {
     match ip.to_canonical() {
         IpAddr::V4(ip) => ip.is_private() || ip.is_link_local(),
         IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local(),

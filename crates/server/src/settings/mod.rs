@@ -20,6 +20,7 @@ mod values;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use address::is_private;
 pub use address::{DatabaseUrl, WebAddress};
 pub use error::SettingsError;
 pub use flags::{add_flags, flags_given};

@@ -26,8 +26,16 @@ export function currentToken(): string | null {
   return session.value.kind === 'ready' ? session.value.consultation.token : null;
 }
 
-/** Goes on with the consultation from before a reload, as long as the service still knows its patient. */
+/** Where another device has found it: the consultation is in the address. */
+const SHARED = 'consultation';
+
+/** The consultation of the address, or that from before a reload, as long as the service still knows its patient. */
 export async function resume(): Promise<void> {
+  const shared = new URLSearchParams(window.location.search).get(SHARED);
+  if (shared !== null) {
+    session.value = await begin(`/demo/consultations/${encodeURIComponent(shared)}`);
+    if (session.value.kind === 'ready') return;
+  }
   const stored = read();
   if (stored && (await isKnown(stored))) {
     session.value = { kind: 'ready', consultation: stored };
@@ -39,12 +47,16 @@ export async function resume(): Promise<void> {
 /** Asks the service for a fresh consultation. */
 export async function renew(): Promise<void> {
   session.value = { kind: 'loading' };
-  session.value = await begin();
+  // A reload must not bring back the one that was shared.
+  if (new URLSearchParams(window.location.search).has(SHARED)) {
+    window.history.replaceState(null, '', '/');
+  }
+  session.value = await begin('/demo/consultation', 'POST');
 }
 
-async function begin(): Promise<Session> {
+async function begin(path: string, method = 'GET'): Promise<Session> {
   try {
-    const response = await recordedFetch('/demo/consultation', { method: 'POST' });
+    const response = await recordedFetch(path, { method });
     if (response.status === 404) return { kind: 'off' };
     if (!response.ok) return { kind: 'unreachable' };
     const consultation = (await response.json()) as Consultation;

@@ -16,6 +16,8 @@ export interface Press {
   id: string;
   /** The same for the same idempotency key. */
   key: string;
+  /** Which of two servers it went to, 1 or 2. */
+  server?: number | null;
   sent: number;
   received: number | null;
   status: number | null;
@@ -61,23 +63,33 @@ export interface Run {
   command: string;
 }
 
+/** Why a run came to nothing, in words for people, where the service has some. */
+export class NoRun extends Error {}
+
 /** Tries to pay twice in this way; the service sends the presses, and answers with what became of them. */
-export async function tryTwice(way: string): Promise<Run | undefined> {
-  return read(
-    await fetch('/demo/runs', {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify({ way }),
-    }),
-  );
+export async function tryTwice(way: string): Promise<Run> {
+  const response = await fetch('/demo/runs', {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', 'Accept-Language': 'id' },
+    body: JSON.stringify({ way }),
+  });
+  const body: unknown = await response.json();
+  if (response.ok) return body as Run;
+  const { title, detail } = body as { title?: string; detail?: string };
+  throw new NoRun(detail !== title ? detail : undefined);
+}
+
+/** What has to be started first, where that takes a while; `null`: nothing. */
+export type Stage = 'postgres' | 'redis' | 'servers' | 'requests';
+
+export async function stageOfRun(): Promise<Stage | null> {
+  const response = await fetch('/demo/progress');
+  return response.ok ? ((await response.json()) as { stage: Stage | null }).stage : null;
 }
 
 /** An earlier run; `undefined`: the service has forgotten it. */
 export async function runAgain(id: string): Promise<Run | undefined> {
-  return read(await fetch(`/demo/runs/${encodeURIComponent(id)}`));
-}
-
-async function read(response: Response): Promise<Run | undefined> {
+  const response = await fetch(`/demo/runs/${encodeURIComponent(id)}`);
   return response.ok ? ((await response.json()) as Run) : undefined;
 }
 

@@ -1,4 +1,4 @@
-import type { Outcome, StepName } from './run.js';
+import type { Outcome, Stage, StepName } from './run.js';
 
 export interface Way {
   name: string;
@@ -46,6 +46,18 @@ export const WAYS: readonly Way[] = [
     english:
       'A server of the demo’s own is killed under the request, started again, and asked again.',
   },
+  {
+    name: 'two-servers',
+    title: 'Dua server',
+    what: 'Permintaan yang sama pada saat yang sama ke dua server, yang berbagi PostgreSQL dan Redis.',
+    english: 'The same request at once through two servers on PostgreSQL and Redis.',
+  },
+  {
+    name: 'redis-gone',
+    title: 'Redis mati',
+    what: 'Redis dimatikan paksa, lalu permintaan yang sama pada saat yang sama ke dua server.',
+    english: 'Redis is killed; then the same request at once through two servers.',
+  },
 ];
 
 export interface Guard {
@@ -83,6 +95,13 @@ export const OUTCOME_WORDS: Record<Outcome, string> = {
   refused: 'ditolak',
   unavailable: 'database tidak terjangkau',
   unknown: 'mati bersama servernya',
+};
+
+export const STAGE_WORDS: Record<Stage, string> = {
+  postgres: 'Menyiapkan PostgreSQL (1 dari 3)…',
+  redis: 'Menyiapkan Redis (2 dari 3)…',
+  servers: 'Menyalakan dua server (3 dari 3)…',
+  requests: 'Mengirim permintaan, membayar, dan menghitung…',
 };
 
 /** Microseconds as milliseconds, as precisely as they are known. */
