@@ -57,8 +57,10 @@ impl Timestamp {
 
     /// `2024-01-15T10:30:00.000000Z`: for logs, where the order within a second matters.
     pub fn rfc3339_micros(self) -> String {
-        let micros = self.civil().subsec_nanosecond() / 1000;
-        self.written(["-", "T", ":"], &format!(".{micros:06}Z"))
+        let mut text = self.written(["-", "T", ":"], ".");
+        put_digits(&mut text, self.civil().subsec_nanosecond() / 1000, 6);
+        text.push('Z');
+        text
     }
 
     /// `2024-01-15 10:30:00`, as SQLite keeps it.
@@ -98,15 +100,34 @@ impl Timestamp {
     /// line has a moment in it: a pattern that is read anew each time costs more than all the rest of the line.
     fn written(self, [in_day, between, in_time]: [&str; 3], behind: &str) -> String {
         let civil = self.civil();
-        format!(
-            "{:04}{in_day}{:02}{in_day}{:02}{between}{:02}{in_time}{:02}{in_time}{:02}{behind}",
-            civil.year(),
-            civil.month(),
-            civil.day(),
-            civil.hour(),
-            civil.minute(),
-            civil.second(),
-        )
+        let mut text = String::with_capacity(LONGEST);
+        put_digits(&mut text, civil.year().into(), 4);
+        let parts = [
+            (in_day, civil.month()),
+            (in_day, civil.day()),
+            (between, civil.hour()),
+            (in_time, civil.minute()),
+            (in_time, civil.second()),
+        ];
+        for (before, number) in parts {
+            text.push_str(before);
+            put_digits(&mut text, number.into(), 2);
+        }
+        text.push_str(behind);
+        text
+    }
+}
+
+/// Characters of the longest form.
+const LONGEST: usize = "2024-01-15T10:30:00.000000Z".len();
+
+/// The last so many digits of a number; of a negative one as if it were none (there are no years before Christ here).
+fn put_digits(text: &mut String, number: i32, digits: u32) {
+    let mut place = 10_u32.pow(digits);
+    for _ in 0..digits {
+        place /= 10;
+        let digit = number.unsigned_abs() / place % 10;
+        text.extend(char::from_digit(digit, 10));
     }
 }
 
