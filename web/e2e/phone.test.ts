@@ -48,3 +48,18 @@ test('an address with a consultation that nobody knows begins with a new one', a
   const { page } = await Demo.open(stack, {}, '/?consultation=1');
   expect(await page.locator('#consultation-title').innerText()).toMatch(/^Konsultasi #\d{2,}$/);
 });
+
+test('no token is given for the patient of a consultation that the demo has not made', async () => {
+  const put = await fetch(`${stack.origin()}/api/v1/consultations/77`, {
+    method: 'PUT',
+    headers: {
+      Authorization: `Bearer ${stack.token(1, 'service')}`,
+      'Content-Type': 'application/json',
+    },
+    body: JSON.stringify({ patient_id: 9, fee: '5000.00', currency: 'PHP' }),
+  });
+  expect(put.status).toBe(201);
+  const asked = await fetch(`${stack.origin()}/demo/consultations/77`);
+  expect(asked.status).toBe(404);
+  expect(await asked.text()).not.toContain('token');
+});

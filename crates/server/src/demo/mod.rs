@@ -29,6 +29,7 @@ pub(crate) use trace::{Trace, Traced};
 
 use self::fleet::Fleet;
 use crate::settings::TokenSettings;
+use sekali_core::domain::ConsultationId;
 use sekali_core::ports::Clock;
 use std::sync::Arc;
 use tokio::sync::Mutex;
@@ -58,6 +59,8 @@ pub struct Demo {
     pub(crate) runs: Runs,
     /// What the run that goes on is at.
     pub(crate) progress: Progress,
+    /// The consultations that this demo has made: tokens are for their patients, and for nobody else's.
+    pub(crate) made: std::sync::Mutex<std::collections::BTreeSet<ConsultationId>>,
     /// PostgreSQL, Redis and two servers, once a run has needed them.
     fleet: Mutex<Option<Fleet>>,
 }
@@ -71,6 +74,7 @@ impl Demo {
             trace: Arc::new(Trace::new(clock)),
             runs: Runs::default(),
             progress: Progress::default(),
+            made: std::sync::Mutex::default(),
             fleet: Mutex::default(),
         }
     }

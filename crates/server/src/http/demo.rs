@@ -13,7 +13,7 @@ use http::header::CONTENT_TYPE;
 use sekali_core::domain::{Consultation, ConsultationId, Currency, Money, Role, Timestamp, User, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 /// What a consultation costs: the contract's example.
@@ -29,6 +29,7 @@ pub(super) async fn new_consultation(State(app): State<Arc<App>>) -> Result<Json
     let number = || i64::try_from(app.random.next_u64() >> 32).unwrap_or(1).max(1);
     let (id, patient) = (ConsultationId(number()), UserId(number()));
     app.store.put_consultation(id, patient, FEE, Some(false), now.whole_second()).await?;
+    demo.made.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
     Ok(Json(desk(demo, id, patient, FEE, now)))
 }
 
@@ -38,6 +39,10 @@ pub(super) async fn consultation(
     Path(id): Path<i64>,
 ) -> Result<Json<Value>, Problem> {
     let demo = demo(&app)?;
+    // The database may hold consultations of real people: their tokens are not the demo's to give.
+    if !demo.made.lock().unwrap_or_else(PoisonError::into_inner).contains(&ConsultationId(id)) {
+        return Err(Problem::new(Kind::NotFound));
+    }
     let found = app.store.consultation(ConsultationId(id)).await?;
     let Consultation { id, patient, terms, .. } = found.ok_or_else(|| Problem::new(Kind::NotFound))?;
     Ok(Json(desk(demo, id, patient, terms.fee, app.clock.now())))
