@@ -14,7 +14,9 @@ use super::runs::{Ended, Way};
 use super::{Demo, Folder, Told};
 use futures_util::future::try_join_all;
 use sekali_core::ports::Clock;
+use std::hash::{BuildHasher, RandomState};
 use std::net::TcpListener;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +25,8 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Between two looks whether it does.
 const LOOK: Duration = Duration::from_millis(20);
+/// Where its servers listen.
+const PORTS: Range<u16> = 10_240..32_000;
 /// What a server's metrics say when it works with Redis.
 const REDIS_IS_UP: &str = "sekali_redis_up 1";
 
@@ -147,9 +151,16 @@ async fn both_work_with_redis(servers: &[OwnServer; 2]) -> bool {
     true
 }
 
-/// A port of the loopback address on which nobody listens now.
+/// A port of the loopback address on which nobody listens now. It lies below those that Linux gives by itself: making a
+/// database takes a second, in which the connections of other programs may be given one of these.
 fn free_port() -> std::io::Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+    let by_chance = || {
+        let step = RandomState::new().hash_one(()) % PORTS.len() as u64;
+        PORTS.start + u16::try_from(step).unwrap_or_default()
+    };
+    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let found = std::iter::repeat_with(by_chance).take(100).find(free);
+    found.ok_or_else(|| std::io::Error::from(std::io::ErrorKind::AddrInUse))
 }
 
 /// Where a program is, by the path of this process and then by `elsewhere`.

@@ -1,0 +1,9 @@
+//! What follows from how a payment stands, asked without a database: each rule at its edges.
+
+mod cancel;
+mod checkout;
+mod file;
+mod refund_news;
+mod refund_wishes;
+mod settle;
+mod support;
