@@ -8,6 +8,7 @@ mod support;
 
 mod pay {
     mod attempts;
+    mod counted;
     mod crash;
     mod duplicates;
     mod log;
@@ -15,6 +16,7 @@ mod pay {
     mod prices;
     mod refusals;
     mod steps;
+    mod toll;
     mod waiting;
 }
 mod checkout {
@@ -46,11 +48,13 @@ mod refund {
 
 mod reconcile {
     mod comparing;
+    mod lease;
     mod passes;
     mod stray;
 }
 
 mod host {
     mod delivery;
+    mod messages;
     mod record;
 }

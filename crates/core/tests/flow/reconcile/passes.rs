@@ -1,5 +1,6 @@
 //! A pass asks Stripe about whatever nobody has told of.
 
+use crate::support::log::Log;
 use crate::support::script::Fault;
 use crate::support::stripe::Creating;
 use crate::support::{Stage, created, patient, press};
@@ -134,13 +135,7 @@ async fn one_payment_that_cannot_be_dealt_with_holds_up_no_other() {
 #[tokio::test]
 async fn a_stripe_that_answers_nobody_is_left_alone_until_the_next_pass() {
     let stage = Stage::set().await;
-    for n in 0..60 {
-        let id = sekali_core::domain::ConsultationId(1000 + n);
-        stage.consult(id, crate::support::PATIENT, crate::support::money("5000", "PHP"), None).await;
-        let request = sekali_core::flow::pay::PayRequest { consultation: id, ..press(&format!("k{n}")) };
-        let receipt = created(stage.pay().pay(&request).await);
-        stage.checkout().proceed(receipt.payment.id, "id", &patient()).await.unwrap();
-    }
+    stage.many_at_stripe(60).await;
     stage.stripe.answers.extend((0..60).map(|_| Err(GatewayError::Unknown("503".into()))));
     let asked = stage.stripe.asked().len();
     stage.pass().await;
@@ -150,13 +145,7 @@ async fn a_stripe_that_answers_nobody_is_left_alone_until_the_next_pass() {
 #[tokio::test]
 async fn many_sessions_over_many_pages() {
     let stage = Stage::set().await;
-    for n in 0..450 {
-        let id = sekali_core::domain::ConsultationId(1000 + n);
-        stage.consult(id, crate::support::PATIENT, crate::support::money("5000", "PHP"), None).await;
-        let request = sekali_core::flow::pay::PayRequest { consultation: id, ..press(&format!("k{n}")) };
-        let receipt = created(stage.pay().pay(&request).await);
-        stage.checkout().proceed(receipt.payment.id, "id", &patient()).await.unwrap();
-    }
+    stage.many_at_stripe(450).await;
     for session in stage.stripe.sessions() {
         stage.stripe.pay(&session.id);
     }
@@ -164,4 +153,50 @@ async fn many_sessions_over_many_pages() {
     assert_eq!((report.sessions, report.settled, report.found), (450, 450, 0));
     assert_eq!(stage.count("payments WHERE status = 'completed'").await, 450);
     stage.assert_sound(None).await;
+}
+
+/// The pass's only line about sessions without an answer: of how many it says that nobody answered.
+fn silent(log: &Log) -> Option<String> {
+    let lines = log.lines();
+    let mut about = lines.iter().filter(|line| {
+        line.message == "Reconciler: Questions have no answer yet"
+            && line.fields.get("part").is_some_and(|part| part == "checkout sessions")
+    });
+    let line = about.next()?;
+    assert_eq!(about.next(), None, "one line for all of them");
+    line.fields.get("silent").cloned()
+}
+
+#[tokio::test]
+async fn objects_that_cannot_be_dealt_with_are_no_sign_that_nobody_answers() {
+    const MANY: u64 = 20;
+    let stage = Stage::set().await;
+    stage.many_at_stripe(20).await;
+    let log = Log::listen();
+    stage.stripe.answers.extend((0..MANY).map(|_| Err(GatewayError::NotFound)));
+    let report = stage.pass().await;
+    assert_eq!((report.sessions, report.unanswered), (MANY, MANY), "each is asked about");
+    assert_eq!(silent(&log).as_deref(), Some("0"));
+
+    let log = Log::listen();
+    for session in stage.stripe.sessions() {
+        stage.stripe.pay(&session.id);
+    }
+    stage.store.decides.extend((0..MANY).map(|_| Fault::Fails(StoreError::Broken("odd".into()))));
+    let report = stage.pass().await;
+    assert_eq!((report.sessions, report.unanswered), (MANY, MANY));
+    assert_eq!(silent(&log).as_deref(), Some("0"));
+}
+
+#[tokio::test]
+async fn an_answer_in_between_gives_new_hope() {
+    let stage = Stage::set().await;
+    stage.many_at_stripe(40).await;
+    let log = Log::listen();
+    let open = stage.stripe.sessions().remove(0);
+    let mute = || (0..15).map(|_| Err(GatewayError::Unknown("503".into())));
+    stage.stripe.answers.extend(mute().chain([Ok(open)]).chain(mute()));
+    let report = stage.pass().await;
+    assert_eq!((report.sessions, report.unanswered), (40, 30));
+    assert_eq!(silent(&log).as_deref(), Some("30"));
 }

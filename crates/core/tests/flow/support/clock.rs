@@ -12,11 +12,18 @@ use std::time::Duration;
 pub(crate) struct FakeClock {
     journal: Arc<Journal>,
     passed: AtomicU64,
+    /// By how much somebody has set the wall clock back.
+    back: AtomicU64,
 }
 
 impl FakeClock {
     pub(crate) fn new(journal: Arc<Journal>) -> Self {
-        Self { journal, passed: AtomicU64::new(0) }
+        Self { journal, passed: AtomicU64::new(0), back: AtomicU64::new(0) }
+    }
+
+    /// Sets the wall clock back.
+    pub(crate) fn set_back(&self, by: Duration) {
+        self.back.fetch_add(u64::try_from(by.as_micros()).unwrap(), Ordering::SeqCst);
     }
 
     pub(crate) fn advance(&self, by: Duration) {
@@ -27,7 +34,8 @@ impl FakeClock {
 #[async_trait]
 impl Clock for FakeClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_seconds(1_705_314_600).plus(self.monotonic())
+        let back = Duration::from_micros(self.back.load(Ordering::SeqCst));
+        Timestamp::from_seconds(1_705_314_600).plus(self.monotonic()).minus(back)
     }
 
     fn monotonic(&self) -> Duration {

@@ -20,9 +20,12 @@ pub(crate) enum Part {
     TryAcquire,
     Release,
     Board,
+    /// The counter of requests.
+    Take,
 }
 
 impl Part {
+    /// Those that every press goes through.
     pub(crate) const ALL: [Self; 5] =
         [Self::Lookup, Self::Remember, Self::TryAcquire, Self::Release, Self::Board];
 }
@@ -112,6 +115,7 @@ impl Lock for WatchedCoordination {
 #[async_trait]
 impl RateLimit for WatchedCoordination {
     async fn take(&self, bucket: &str, limit: u32) -> Result<Rate, CoordinationDown> {
+        self.reach(Part::Take, Call::Take)?;
         self.memory.take(bucket, limit).await
     }
 }

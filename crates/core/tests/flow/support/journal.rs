@@ -15,6 +15,8 @@ pub(crate) enum Call {
     Release(LockName, LockToken),
     Changing(PaymentId),
     Publish(Payment),
+    /// A request is counted.
+    Take,
     Sleep(Duration),
     Create(NewPayment),
     Decide(PaymentId),
@@ -34,6 +36,7 @@ impl Call {
             Self::Release(..) => "release",
             Self::Changing(_) => "changing",
             Self::Publish(_) => "publish",
+            Self::Take => "take",
             Self::Sleep(_) => "sleep",
             Self::Create(_) => "create",
             Self::Decide(_) => "decide",

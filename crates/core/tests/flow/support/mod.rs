@@ -2,6 +2,7 @@
 
 pub(crate) mod clock;
 pub(crate) mod coordination;
+pub(crate) mod counters;
 pub(crate) mod death;
 pub(crate) mod host;
 pub(crate) mod journal;
@@ -222,6 +223,18 @@ impl Stage {
         let session = latest.gateway_id.unwrap();
         self.journal.clear();
         (receipt, session)
+    }
+
+    /// So many payments, each of a consultation of its own and with its session open at Stripe.
+    pub(crate) async fn many_at_stripe(&self, payments: i64) {
+        for n in 0..payments {
+            let id = ConsultationId(1000 + n);
+            self.consult(id, PATIENT, money("5000", "PHP"), None).await;
+            let request = PayRequest { consultation: id, ..press(&format!("k{n}")) };
+            let receipt = created(self.pay().pay(&request).await);
+            self.checkout().proceed(receipt.payment.id, "id", &patient()).await.unwrap();
+        }
+        self.journal.clear();
     }
 
     /// A payment that was paid, and its payment intent.
