@@ -120,7 +120,7 @@ impl Outbox {
 
     async fn postpone(&self, delivery: &Delivery, error: &str) -> Result<(), StoreError> {
         let (now, event) = (self.clock.now(), &delivery.event);
-        let next = self.next_try(delivery, now);
+        let next = next_try(delivery, now, &*self.random);
         let outcome = if next.is_some() { "failed" } else { "parked" };
         metrics::counter!("sekali_deliveries_total", "outcome" => outcome).increment(1);
         if next.is_some() {
@@ -141,14 +141,6 @@ impl Outbox {
             );
         }
         self.noted(|| self.store.not_delivered(event.payment, event.seq, error, now, next)).await
-    }
-
-    /// When a message is due again; `None`: it is parked.
-    fn next_try(&self, delivery: &Delivery, now: Timestamp) -> Option<Timestamp> {
-        let factor = 2_u32.checked_pow(delivery.attempts.saturating_sub(1)).unwrap_or(u32::MAX);
-        let pause = FIRST_PAUSE.saturating_mul(factor).min(LONGEST_PAUSE);
-        let failing_since = delivery.failing_since.unwrap_or(now);
-        (now < failing_since.plus(PATIENCE)).then(|| now.plus(pause + self.random.jitter(pause / 4)))
     }
 }
 
@@ -183,6 +175,14 @@ impl Round<'_> {
             None => {}
         }
     }
+}
+
+/// When a message is due again; `None`: it is parked.
+fn next_try(delivery: &Delivery, now: Timestamp, random: &dyn Random) -> Option<Timestamp> {
+    let factor = 2_u32.checked_pow(delivery.attempts.saturating_sub(1)).unwrap_or(u32::MAX);
+    let pause = FIRST_PAUSE.saturating_mul(factor).min(LONGEST_PAUSE);
+    let failing_since = delivery.failing_since.unwrap_or(now);
+    (now < failing_since.plus(PATIENCE)).then(|| now.plus(pause + random.jitter(pause / 4)))
 }
 
 /// The message that an entry of the record is delivered as. Its id, and all of its body, are the same at
@@ -240,5 +240,52 @@ fn details(what: &What, whole: Money) -> Vec<(&'static str, Value)> {
             json!({ "id": dispute, "amount": amount.amount, "currency": amount.currency, "status": state, "reason": reason }),
         )],
         _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Actor, Head, Origin, PaymentId, RecordedEvent};
+    use uuid::Uuid;
+
+    /// Always the same bits.
+    struct Bits(u64);
+
+    impl Random for Bits {
+        fn next_u64(&self) -> u64 {
+            self.0
+        }
+    }
+
+    const BEGUN: Timestamp = Timestamp::from_seconds(1_705_314_600);
+
+    /// So long after `now` an attempt is followed by another, with these bits for the spread.
+    fn pause(attempts: u32, failing_since: Option<Timestamp>, now: Timestamp, bits: u64) -> Option<Duration> {
+        let entry = Entry { what: What::ReconcileAsked {}, origin: Origin::of(Actor::Sekali) };
+        let event = RecordedEvent::after(Head::default(), PaymentId(1), Uuid::nil(), BEGUN, &entry);
+        let delivery = Delivery { reference: Uuid::nil(), event, attempts, failing_since };
+        let next = next_try(&delivery, now, &Bits(bits))?;
+        Some(Duration::from_micros(u64::try_from(next.as_micros() - now.as_micros()).unwrap()))
+    }
+
+    #[test]
+    fn pauses_double_up_to_an_hour_and_are_spread_by_a_quarter() {
+        let seconds = Duration::from_secs;
+        for (attempts, expected) in [(1, 5), (2, 10), (3, 20), (10, 2560), (11, 3600), (200, 3600)] {
+            assert_eq!(pause(attempts, None, BEGUN, 0), Some(seconds(expected)), "{attempts}");
+        }
+        let quarter = 1_250_000;
+        assert_eq!(pause(1, None, BEGUN, quarter - 1), Some(Duration::from_micros(6_249_999)));
+        assert_eq!(pause(1, None, BEGUN, quarter), Some(seconds(5)), "and not by more");
+    }
+
+    #[test]
+    fn it_is_parked_three_days_after_it_first_failed_to_the_moment() {
+        let end = BEGUN.plus(Duration::from_secs(3 * 24 * 3600));
+        let hour = Some(Duration::from_secs(3600));
+        assert_eq!(pause(80, Some(BEGUN), end.minus(Duration::from_micros(1)), 0), hour);
+        assert_eq!(pause(80, Some(BEGUN), end, 0), None);
+        assert_eq!(pause(80, Some(BEGUN), end.plus(Duration::from_micros(1)), 0), None);
     }
 }

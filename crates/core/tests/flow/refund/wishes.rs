@@ -1,5 +1,6 @@
 //! An operator gives money back: once for each key, never more than there is.
 
+use crate::support::script::Fault;
 use crate::support::stripe::Refunding;
 use crate::support::{Stage, key, money};
 use sekali_core::decision::refund::Wish;
@@ -7,7 +8,7 @@ use sekali_core::domain::{
     Actor, Fingerprint, InvoiceStatus, Origin, PaymentId, Receipt, Refund, RefundState, Status, UserId,
 };
 use sekali_core::flow::refund::Refunded;
-use sekali_core::ports::{Clock, GatewayError, Random};
+use sekali_core::ports::{Clock, GatewayError, Random, StoreError};
 
 const ADMIN: UserId = UserId(9);
 
@@ -107,6 +108,18 @@ async fn a_key_belongs_to_the_refund_of_one_payment_also_when_two_are_quick() {
     let outcomes = [a.unwrap(), b.unwrap()];
     let reused = outcomes.iter().filter(|outcome| **outcome == Refunded::KeyReused).count();
     assert_eq!((reused, stage.stripe.refunds().len()), (1, 1), "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn a_database_that_fails_is_no_sign_that_the_key_was_used() {
+    let stage = Stage::set().await;
+    let (receipt, _) = stage.completed("k").await;
+    let wish = wish(&stage, &receipt, "r", None);
+    let odd = StoreError::Broken("odd".into());
+    stage.store.decides.push(Fault::Fails(odd.clone()));
+    let refunds = stage.refunds();
+    assert_eq!(refunds.refund(receipt.payment.id, &wish, &admin()).await, Err(odd));
+    assert_eq!(stage.stripe.sent_refunds().len(), 0);
 }
 
 #[tokio::test]
