@@ -177,6 +177,13 @@ mod tests {
     }
 
     #[test]
+    fn nothing_and_less_are_not_positive() {
+        let is_positive = |text| Decimal::parse_digits(text).unwrap().is_positive();
+        assert!(is_positive("0.001"));
+        assert!(!is_positive("0") && !is_positive("0.00") && !is_positive("-0.001"));
+    }
+
+    #[test]
     fn minor_units_are_exact_or_nothing() {
         let decimal = |text| Decimal::parse_json_number(text).unwrap();
         assert_eq!(decimal("5000.00").to_minor(2), Some(500_000));

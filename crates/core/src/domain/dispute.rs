@@ -90,11 +90,22 @@ mod tests {
 
     #[test]
     fn stripes_words() {
-        assert_eq!(DisputeState::of_stripe("warning_needs_response"), DisputeState::NeedsResponse);
-        assert_eq!(DisputeState::of_stripe("warning_under_review"), DisputeState::UnderReview);
-        assert_eq!(DisputeState::of_stripe("warning_closed"), DisputeState::Closed);
-        assert_eq!(DisputeState::of_stripe("lost"), DisputeState::Lost);
-        assert!(DisputeState::of_stripe("a word of next year").is_open());
+        use DisputeState::{Closed, Lost, NeedsResponse, UnderReview, Won};
+        for (word, state) in [
+            ("needs_response", NeedsResponse),
+            ("warning_needs_response", NeedsResponse),
+            ("under_review", UnderReview),
+            ("warning_under_review", UnderReview),
+            ("won", Won),
+            ("lost", Lost),
+            ("warning_closed", Closed),
+            ("prevented", Closed),
+            ("a word of next year", UnderReview),
+        ] {
+            assert_eq!(DisputeState::of_stripe(word), state, "{word}");
+        }
+        let open = DisputeState::ALL.into_iter().filter(|state| state.is_open());
+        assert_eq!(open.collect::<Vec<_>>(), [NeedsResponse, UnderReview]);
     }
 
     #[test]

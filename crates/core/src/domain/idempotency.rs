@@ -145,6 +145,8 @@ mod tests {
         let other = Fingerprint::of(ConsultationId(6), Decimal::new(5, 3), PaymentMethod::Stripe);
         assert_ne!(of("5000"), other);
         assert_eq!(Fingerprint::from_hex(&other.to_hex()), Some(other));
-        assert_eq!(Fingerprint::from_hex("zz"), None);
+        for text in ["zz", &"a".repeat(63), &"a".repeat(65), &"zz".repeat(32), &"é".repeat(32)] {
+            assert_eq!(Fingerprint::from_hex(text), None, "{text}");
+        }
     }
 }

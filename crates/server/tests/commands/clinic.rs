@@ -50,6 +50,21 @@ impl Clinic {
         ask(self.address, method, path, role)
     }
 
+    /// The console's health page, for an operator who signs in for it.
+    pub(crate) async fn health(&self) -> Value {
+        let ours = format!("http://{}", self.address);
+        let sign_in = Request::new(self.address, "POST", "/console/api/session")
+            .header("X-Sekali-Console", "1")
+            .header("Sec-Fetch-Site", "same-origin")
+            .header("Origin", &ours)
+            .json(json!({ "token": token(Role::Admin) }).to_string());
+        let signed_in = sign_in.send().await;
+        assert_eq!(signed_in.status, 200, "{}", signed_in.text());
+        let cookie = signed_in.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+        let asked = Request::new(self.address, "GET", "/console/api/health").header("Cookie", &cookie);
+        asked.send().await.json()
+    }
+
     /// Tells the simulator what happens at Stripe.
     pub(crate) async fn at_stripe(&self, path: &str, order: Value) -> Value {
         let path = format!("/stripe-simulator/simulator/{path}");
@@ -86,9 +101,13 @@ impl Clinic {
 }
 
 fn ask(address: SocketAddr, method: &str, path: &str, role: Role) -> Request {
+    Request::new(address, method, path).bearer(&token(role))
+}
+
+fn token(role: Role) -> String {
     let now = u64::try_from(SystemClock::new().now().as_seconds()).unwrap();
     let user = if role == Role::Patient { 1 } else { 9000 };
-    Request::new(address, method, path).bearer(&tokens::mint(User { id: UserId(user), role }, now))
+    tokens::mint(User { id: UserId(user), role }, now)
 }
 
 /// A press for 5000 pesos at the service there.

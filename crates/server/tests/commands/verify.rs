@@ -4,7 +4,7 @@ use crate::clinic::{Clinic, GOOD};
 use crate::support::database::Database;
 use crate::support::eventually;
 use crate::support::program::text;
-use serde_json::json;
+use serde_json::{Value, json};
 
 async fn verify(clinic: &Clinic) -> (Option<i32>, String) {
     let output = clinic.command(&["verify"]).await;
@@ -26,8 +26,13 @@ async fn tampering_is_found(database: Database) {
     for payment in [first, second] {
         eventually("it is settled", async || clinic.status(payment).await == "completed").await;
     }
+    assert_eq!(clinic.health().await["verify"], Value::Null, "nobody has asked yet");
     let (code, said) = verify(&clinic).await;
     assert_eq!(code, Some(0), "{said}");
+    let noted = clinic.health().await["verify"].clone();
+    assert_eq!((&noted["holds"], &noted["broken"]), (&json!(true), &json!([])), "{noted}");
+    assert_eq!((&noted["entries"], &noted["payments"]), (&json!(8), &json!(2)), "{noted}");
+    assert!(noted["at"].is_string() && noted["checks"].as_u64() > Some(10), "{noted}");
     assert!(said.contains("ok      I10  the record of each payment is as it was written"), "{said}");
     assert!(said.contains("8 entries in the records of 2 payments"), "{said}");
 
@@ -45,6 +50,12 @@ async fn tampering_is_found(database: Database) {
     assert!(said.contains("BROKEN  I10  the record of each payment is as it was written"), "{said}");
     assert!(said.contains(&format!("payment {first}: entry 4 does not follow, or was changed")), "{said}");
     assert!(said.contains(&format!("payment {second}: entry 3 does not follow, or was changed")), "{said}");
+    // Operators see it as well.
+    let noted = clinic.health().await["verify"].clone();
+    assert_eq!(noted["holds"], json!(false));
+    let broken = noted["broken"].as_array().unwrap();
+    let record = broken.iter().find(|check| check["part_of"] == "I10" && check["rows"] == 2);
+    assert!(record.is_some(), "{noted}");
 }
 
 #[tokio::test]

@@ -187,30 +187,3 @@ async fn the_same_list_is_a_file(backend: Backend) {
     }
     operator.get("/console/api/payments/export.csv?status=x").send().await.problem(400, "malformed-request");
 }
-
-/// More rows than are read at a time.
-#[tokio::test]
-async fn a_long_list_is_a_whole_file() {
-    let site = Site::new().await;
-    let payment = site.completed(1, 5, GOOD).await.payment;
-    let fill = "INSERT INTO konsultasis (id, patient_id, fee) WITH RECURSIVE n (id) AS \
-         (SELECT 1001 UNION ALL SELECT id + 1 FROM n WHERE id < 2234) SELECT id, 1, '5000.00' FROM n; \
-         INSERT INTO payments (id, reference, user_id, consultation_id, amount_minor, currency, \
-         currency_decimals, payment_method, status, created_at, updated_at) \
-         SELECT id, format('00000000-0000-4000-8000-%012d', id), 1, id, 500000, 'PHP', 2, 'stripe', 'pending', \
-         '2024-01-15 09:00:00', '2024-01-15 09:00:00' FROM konsultasis WHERE id > 1000; \
-         INSERT INTO invoices (payment_id, invoice_number, amount_minor, currency, currency_decimals, status, \
-         issued_at, updated_at) SELECT id, format('INV-20240115090000-%06d', id), amount_minor, currency, 2, \
-         'pending', created_at, updated_at FROM payments WHERE id > 1000";
-    site.database.execute(fill).await.unwrap();
-    let operator = site.operator(7).await;
-    let whole = operator.read("/console/api/payments/export.json").await;
-    assert_eq!((&whole["rows"], &whole["complete"]), (&json!(1_235), &json!(true)));
-    let mut found = numbers(&whole);
-    assert!(found.contains(&payment));
-    found.sort_unstable();
-    found.dedup();
-    assert_eq!(found.len(), 1_235, "nothing twice, nothing left out");
-    let text = operator.get("/console/api/payments/export.csv").send().await.text().to_owned();
-    assert_eq!(text.matches("\r\n").count(), 1_236);
-}

@@ -15,6 +15,7 @@ mod cancel_page;
 mod cases;
 mod console_acts;
 mod console_app;
+mod console_export;
 mod console_health;
 mod console_list;
 mod console_live;

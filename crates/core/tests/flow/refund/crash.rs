@@ -1,10 +1,10 @@
 //! A process that dies while it refunds, answers that are lost, and what the reconciler makes of it.
 
 use super::wishes::{admin, wish};
-use crate::support::Stage;
 use crate::support::death::{DiesAt, dies};
 use crate::support::stripe::Refunding;
-use sekali_core::domain::{Receipt, Status};
+use crate::support::{Stage, money};
+use sekali_core::domain::{Receipt, RefundState, Status};
 use sekali_core::flow::refund::{Refunded, Refunds};
 use sekali_core::ports::{GatewayError, Point};
 use std::sync::Arc;
@@ -79,7 +79,13 @@ async fn an_answer_that_does_not_name_our_refund_is_no_answer() {
 
 #[tokio::test]
 async fn one_that_never_arrived_is_sent_again_until_its_key_is_too_old() {
-    for (later, sent, status) in [(HOUR, 2, Status::Refunded), (24 * HOUR, 1, Status::Completed)] {
+    let moment = Duration::from_micros(1);
+    for (later, sent, status) in [
+        (HOUR, 2, Status::Refunded),
+        (23 * HOUR, 2, Status::Refunded),
+        (23 * HOUR + moment, 1, Status::Completed),
+        (24 * HOUR, 1, Status::Completed),
+    ] {
         let stage = Stage::set().await;
         let (receipt, _) = stage.completed("k").await;
         stage.stripe.refunding.push(Refunding::Fails(GatewayError::Unknown("no connection".into())));
@@ -118,15 +124,57 @@ async fn one_that_was_written_off_and_that_stripe_has_after_all_counts() {
     stage.assert_sound(None).await;
 }
 
+/// A refusal, too, may be of the repeat alone: the money that it asks for went back with the first call.
 #[tokio::test]
-async fn a_failure_stored_under_the_key_is_looked_up() {
+async fn a_failure_stored_under_the_key_or_of_its_repeat_is_looked_up() {
+    let refused = |status| GatewayError::Refused { status, message: "it is refunded already".into() };
+    for failure in [GatewayError::Spent("500".into()), refused(400), refused(402)] {
+        let stage = Stage::set().await;
+        let (receipt, _) = stage.completed("k").await;
+        stage.stripe.refunding.push(Refunding::AnswerLost);
+        let wish = wish(&stage, &receipt, "r", None);
+        stage.refunds().refund(receipt.payment.id, &wish, &admin()).await.unwrap();
+        stage.stripe.refunding.push(Refunding::Fails(failure));
+        stage.pass().await;
+        assert_eq!(stage.stored(&receipt).await.payment.status, Status::Refunded);
+        assert_eq!(stage.stripe.refunds().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_in_stripes_list_may_still_be_on_its_way_for_a_minute() {
+    let minute = Duration::from_secs(60);
+    for (later, state) in [
+        (Duration::ZERO, "requested"),
+        (minute - Duration::from_micros(1), "requested"),
+        (minute, "failed"),
+        (HOUR, "failed"),
+    ] {
+        let stage = Stage::set().await;
+        let (receipt, _) = stage.completed("k").await;
+        stage.stripe.refunding.push(Refunding::Fails(GatewayError::Unknown("no answer".into())));
+        let wish = wish(&stage, &receipt, "r", None);
+        stage.refunds().refund(receipt.payment.id, &wish, &admin()).await.unwrap();
+        stage.clock.advance(later);
+        stage.stripe.refunding.push(Refunding::Fails(GatewayError::Spent("500".into())));
+        stage.pass().await;
+        assert_eq!(stage.rows("SELECT state FROM refunds").await, [state], "{later:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_list_that_tells_of_ours_is_taken_in_whole() {
     let stage = Stage::set().await;
-    let (receipt, _) = stage.completed("k").await;
-    stage.stripe.refunding.push(Refunding::AnswerLost);
-    let wish = wish(&stage, &receipt, "r", None);
+    let (receipt, intent) = stage.completed("k").await;
+    stage.stripe.refunding.push(Refunding::Fails(GatewayError::Unknown("no answer".into())));
+    let wish = wish(&stage, &receipt, "r", Some("1000"));
     stage.refunds().refund(receipt.payment.id, &wish, &admin()).await.unwrap();
+    stage.clock.advance(Duration::from_secs(61));
+    stage.stripe.refund_in_dashboard(&intent, money("4000", "PHP"), RefundState::Succeeded);
     stage.stripe.refunding.push(Refunding::Fails(GatewayError::Spent("500".into())));
-    stage.pass().await;
-    assert_eq!(stage.stored(&receipt).await.payment.status, Status::Refunded);
-    assert_eq!(stage.stripe.refunds().len(), 1);
+    let ours = stage.file(&receipt).await.refunds.remove(0);
+    // Only this one is asked about.
+    stage.refunds().follow(receipt.payment.id, &ours, &admin()).await.unwrap();
+    let refunds = stage.rows("SELECT origin, state FROM refunds ORDER BY rowid").await;
+    assert_eq!(refunds, ["operator | failed", "dashboard | succeeded"]);
 }
