@@ -154,8 +154,29 @@ mod tests {
     fn words_are_read_back() {
         for status in Status::ALL {
             assert_eq!(Status::parse(status.as_str()), Some(status));
+            assert_eq!(status.to_string(), status.as_str());
         }
         assert_eq!(Status::parse("PENDING"), None);
+    }
+
+    #[test]
+    fn whatever_is_not_listed_is_no_step() {
+        use Status::{Cancelled, Completed, Expired, Failed, Pending, Processing, Refunded};
+        let steps = [
+            (Pending, Processing),
+            (Pending, Cancelled),
+            (Pending, Expired),
+            (Processing, Completed),
+            (Processing, Failed),
+            (Processing, Cancelled),
+            (Processing, Expired),
+            (Completed, Refunded),
+        ];
+        for (from, next) in Status::ALL.into_iter().flat_map(|from| Status::ALL.map(|next| (from, next))) {
+            assert_eq!(from.may_become(next), steps.contains(&(from, next)), "{from} to {next}");
+        }
+        let active = Status::ALL.into_iter().filter(|status| status.is_active());
+        assert_eq!(active.collect::<Vec<_>>(), [Pending, Processing, Completed]);
     }
 
     #[test]

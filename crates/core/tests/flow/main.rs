@@ -31,6 +31,7 @@ mod settle {
     mod crash;
     mod inbox;
     mod outcomes;
+    mod replay;
     mod together;
 }
 
@@ -43,10 +44,11 @@ mod refund {
     mod crash;
     mod dashboard;
     mod disputes;
-    mod wishes;
+    pub(crate) mod wishes;
 }
 
 mod reconcile {
+    mod asked;
     mod comparing;
     mod lease;
     mod passes;

@@ -67,6 +67,23 @@ async fn one_that_does_not_fit_beside_ours_shows_that_ours_was_refused() {
 }
 
 #[tokio::test]
+async fn one_that_fits_after_all_is_no_error_and_one_that_never_can_is() {
+    let stage = Stage::set().await;
+    let (receipt, intent) = stage.completed("k").await;
+    stage.stripe.refunding.push(Refunding::Fails(GatewayError::Unknown("503".into())));
+    let wish = wish(&stage, &receipt, "r", Some("3000"));
+    stage.refunds().refund(receipt.payment.id, &wish, &admin()).await.unwrap();
+    stage.clock.advance(std::time::Duration::from_secs(61));
+    stage.stripe.refund_in_dashboard(&intent, money("4000", "PHP"), RefundState::Succeeded);
+    assert_eq!(stage.refunds().take_in_all(&intent, &admin()).await, Ok(true));
+
+    stage.stripe.refund_in_dashboard(&intent, money("1000.01", "PHP"), RefundState::Succeeded);
+    let senseless = stage.refunds().take_in_all(&intent, &admin()).await.unwrap_err();
+    assert!(senseless.to_string().contains("is more than what remains of its capture"), "{senseless}");
+    assert_eq!(stage.stored(&receipt).await.payment.refunded, money("4000", "PHP"));
+}
+
+#[tokio::test]
 async fn a_bounce_that_nobody_told_of_and_what_an_operator_made_of_it() {
     for whole in ["3000", "1000"] {
         let stage = Stage::set().await;

@@ -12,12 +12,12 @@ use sekali_core::ports::{Clock, GatewayError, Random, StoreError};
 
 const ADMIN: UserId = UserId(9);
 
-pub(super) fn admin() -> Origin {
+pub(crate) fn admin() -> Origin {
     Origin::request(Actor::Admin, ADMIN, None)
 }
 
 /// So much of the payment back; `None`: all that remains.
-pub(super) fn wish(stage: &Stage, receipt: &Receipt, name: &str, amount: Option<&str>) -> Wish {
+pub(crate) fn wish(stage: &Stage, receipt: &Receipt, name: &str, amount: Option<&str>) -> Wish {
     let amount = amount.map(|amount| money(amount, "PHP"));
     Wish {
         id: stage.random.uuid(),
