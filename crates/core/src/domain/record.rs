@@ -467,6 +467,45 @@ mod tests {
     }
 
     #[test]
+    fn the_host_is_told_of_each_transition_under_its_own_name() {
+        let ended = |to: Status| What::Ended {
+            to: to.as_str().into(),
+            reason: EndReason::Refused,
+            session: None,
+            gateway_id: None,
+        };
+        for status in Status::ALL {
+            let told = match status {
+                Status::Failed => Some("payment.failed"),
+                Status::Cancelled => Some("payment.cancelled"),
+                Status::Expired => Some("payment.expired"),
+                // None of them is an end without money.
+                Status::Pending | Status::Processing | Status::Completed | Status::Refunded => None,
+            };
+            assert_eq!(ended(status).announces(), told, "{status}");
+            assert_eq!(ended(status).status(), Some(status.as_str()));
+        }
+        let told: Vec<_> = all().iter().filter_map(What::announces).collect();
+        let expected = [
+            "payment.created",
+            "payment.processing",
+            "payment.completed",
+            "payment.refunded",
+            "payment.disputed",
+        ];
+        assert_eq!(told, expected, "and of nothing else");
+        let refunded = What::RefundFailed {
+            refund: Uuid::from_u128(8),
+            gateway_id: None,
+            amount: Money::new(1, Currency::PHP).into(),
+            reason: None,
+            refunded: Some(Money::new(0, Currency::PHP).into()),
+            status: "completed".into(),
+        };
+        assert_eq!((refunded.announces(), refunded.status()), (Some("payment.refunded"), Some("completed")));
+    }
+
+    #[test]
     fn every_kind_stands_in_its_text() {
         let what = What::Ended {
             to: "expired".into(),

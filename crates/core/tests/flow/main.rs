@@ -28,6 +28,7 @@ mod checkout {
 }
 
 mod settle {
+    mod counted;
     mod crash;
     mod inbox;
     mod outcomes;
