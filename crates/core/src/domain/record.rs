@@ -393,6 +393,13 @@ mod tests {
         assert_eq!(hash(&[0; 32], Uuid::from_u128(7), 1, at, "created", "{}"), expected);
     }
 
+    #[test]
+    fn a_key_stands_there_as_the_beginning_of_its_digest() {
+        // printf key-5 | sha256sum
+        let key = crate::domain::IdempotencyKey::new("key-5").unwrap();
+        assert_eq!(key_hash(&key), "043e30951bc4eac6");
+    }
+
     /// One of each kind.
     fn all() -> Vec<What> {
         let (id, text) = (Uuid::from_u128(8), String::new);

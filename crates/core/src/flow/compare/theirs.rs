@@ -167,3 +167,23 @@ pub(super) fn agree(theirs: GatewayStatus, ours: SessionState) -> bool {
 fn amount(money: Option<Money>) -> String {
     money.map_or_else(|| "an unknown amount".into(), |money| format!("{money} {}", money.currency))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_of_stripes_words_agrees_with_one_state() {
+        for (theirs, said, expected) in [
+            (GatewayStatus::Open, "open", SessionState::Open),
+            (GatewayStatus::Paid, "paid", SessionState::Complete),
+            (GatewayStatus::Unpaid, "confirmed, not paid yet", SessionState::Submitted),
+            (GatewayStatus::Failed, "confirmed, and not paid by the bank", SessionState::Expired),
+            (GatewayStatus::Expired, "expired", SessionState::Expired),
+        ] {
+            assert_eq!(word(theirs), said);
+            let agreeing = SessionState::ALL.into_iter().filter(|ours| agree(theirs, *ours));
+            assert_eq!(agreeing.collect::<Vec<_>>(), [expected], "{said}");
+        }
+    }
+}

@@ -9,7 +9,7 @@ use sekali_core::ports::{
     GatewayPage, GatewayRefund, GatewaySession, GatewayStatus, RefundDraft, SessionDraft,
 };
 use sekali_store_sqlite::SqliteStore;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use tokio::sync::{Barrier, Notify};
 use uuid::Uuid;
@@ -67,6 +67,8 @@ struct State {
     ended: Vec<(Uuid, String)>,
     listed_since: Option<Timestamp>,
     failures: HashMap<String, String>,
+    /// What no list shows.
+    hidden: BTreeSet<String>,
 }
 
 pub(crate) struct FakeStripe {
@@ -124,6 +126,15 @@ impl FakeStripe {
     /// Keys and bytes of the calls that make a session.
     pub(crate) fn sent(&self) -> Vec<(Uuid, String)> {
         self.state.lock().unwrap().sent.clone()
+    }
+
+    /// Keeps an object out of the lists; who asks about it is answered.
+    pub(crate) fn hide(&self, id: &str) {
+        self.state.lock().unwrap().hidden.insert(id.to_owned());
+    }
+
+    fn is_listed(&self, id: &str) -> bool {
+        !self.state.lock().unwrap().hidden.contains(id)
     }
 
     /// Which sessions were asked about.
@@ -219,6 +230,11 @@ impl FakeStripe {
     }
 
     /// A dispute is opened, or moves on.
+    /// A refund names this installation, as if we had made it.
+    pub(crate) fn name_refund(&self, id: &str, installation: Uuid) {
+        self.state.lock().unwrap().refunds.get_mut(id).unwrap().installation = Some(installation);
+    }
+
     pub(crate) fn dispute_with(&self, dispute: GatewayDispute) {
         self.state.lock().unwrap().disputes.insert(dispute.id.clone(), dispute);
     }
@@ -400,7 +416,8 @@ impl Gateway for FakeStripe {
         after: Option<&str>,
     ) -> Result<GatewayPage<GatewaySession>, GatewayError> {
         self.state.lock().unwrap().listed_since = Some(since);
-        Ok(page(self.sessions(), after, |session| session.id.clone()))
+        let listed = self.sessions().into_iter().filter(|session| self.is_listed(&session.id)).collect();
+        Ok(page(listed, after, |session: &GatewaySession| session.id.clone()))
     }
 
     async fn session_of_intent(&self, intent: &str) -> Result<Option<GatewaySession>, GatewayError> {
@@ -438,7 +455,8 @@ impl Gateway for FakeStripe {
             installation: session.installation,
             created: Timestamp::from_seconds(0),
         });
-        Ok(page(charges.collect(), after, |charge| charge.id.clone()))
+        let listed = charges.filter(|charge| self.is_listed(&charge.id)).collect();
+        Ok(page(listed, after, |charge: &GatewayCharge| charge.id.clone()))
     }
 
     async fn create_refund(&self, key: Uuid, request: &str) -> Result<GatewayRefund, GatewayError> {
@@ -478,7 +496,8 @@ impl Gateway for FakeStripe {
         _: Timestamp,
         after: Option<&str>,
     ) -> Result<GatewayPage<GatewayRefund>, GatewayError> {
-        Ok(page(self.refunds(), after, |refund| refund.id.clone()))
+        let listed = self.refunds().into_iter().filter(|refund| self.is_listed(&refund.id)).collect();
+        Ok(page(listed, after, |refund: &GatewayRefund| refund.id.clone()))
     }
 
     async fn dispute(&self, id: &str) -> Result<GatewayDispute, GatewayError> {
