@@ -128,6 +128,16 @@ mod tests {
     }
 
     #[test]
+    fn which_states_take_up_money_and_which_are_awaited() {
+        use RefundState::{Pending, Requested, Succeeded};
+        let those = |is: fn(RefundState) -> bool| -> Vec<_> {
+            RefundState::ALL.into_iter().filter(|state| is(*state)).collect()
+        };
+        assert_eq!(those(RefundState::counts), [Requested, Pending, Succeeded]);
+        assert_eq!(those(RefundState::is_awaited), [Requested, Pending]);
+    }
+
+    #[test]
     fn older_news_changes_nothing() {
         for ended in [RefundState::Failed, RefundState::Canceled] {
             assert!(RefundState::ALL.into_iter().all(|next| !ended.may_become(next)));

@@ -5,7 +5,7 @@ use crate::support::stripe::Creating;
 use crate::support::{Stage, created, patient, press};
 use sekali_core::domain::{Receipt, SessionState, Status};
 use sekali_core::flow::checkout::{Checkout, CheckoutRules, Way};
-use sekali_core::ports::{Clock, GatewayError, StoreError};
+use sekali_core::ports::{Clock, GatewayError, GatewaySession, StoreError};
 use std::time::Duration;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -109,6 +109,38 @@ async fn a_failure_stored_under_the_key_is_no_use_to_repeat_so_the_list_decides(
         let way = stage.checkout().proceed(receipt.payment.id, "id", &patient()).await.unwrap();
         assert!(matches!(way, Way::Stands(ref ended) if ended.payment.status == Status::Failed), "{way:?}");
         stage.assert_sound(None).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_in_stripes_list_may_be_on_its_way_for_a_minute() {
+    let minute = Duration::from_secs(60);
+    for (later, status) in [(minute - Duration::from_micros(1), Status::Processing), (minute, Status::Failed)]
+    {
+        let stage = Stage::set().await;
+        let lost = GatewayError::Unknown("no connection".into());
+        let receipt = unanswered(&stage, Creating::Fails(lost)).await;
+        stage.clock.advance(later);
+        stage.stripe.creating.push(Creating::Fails(GatewayError::Spent("500".into())));
+        stage.checkout().proceed(receipt.payment.id, "id", &patient()).await.unwrap();
+        assert_eq!(stage.stored(&receipt).await.payment.status, status, "{later:?}");
+    }
+}
+
+#[tokio::test]
+async fn only_what_names_our_session_and_this_installation_is_found_in_the_list() {
+    let other = uuid::Uuid::from_u128(404);
+    for change in [
+        |session: &mut GatewaySession, other| session.installation = Some(other),
+        |session: &mut GatewaySession, other| session.session = Some(other),
+    ] {
+        let stage = Stage::set().await;
+        let receipt = unanswered(&stage, Creating::AnswerLost).await;
+        stage.stripe.change("cs_1", |session| change(session, other));
+        stage.clock.advance(Duration::from_secs(61));
+        stage.stripe.creating.push(Creating::Fails(GatewayError::Spent("500".into())));
+        let way = stage.checkout().proceed(receipt.payment.id, "id", &patient()).await.unwrap();
+        assert!(matches!(way, Way::Stands(ref ended) if ended.payment.status == Status::Failed), "{way:?}");
     }
 }
 
