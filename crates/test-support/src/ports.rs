@@ -23,7 +23,8 @@ pub fn free_port() -> u16 {
     let ports = RANGE.len() as u64;
     // By chance, so that processes that begin together do not all ask for the same one first.
     let first = RandomState::new().hash_one(std::process::id());
-    let tried = (0..ports).map(|step| RANGE.start + u16::try_from((first.wrapping_add(step)) % ports).unwrap_or(0));
+    let tried =
+        (0..ports).map(|step| RANGE.start + u16::try_from((first.wrapping_add(step)) % ports).unwrap_or(0));
     let found = tried.into_iter().find_map(|port| Some((port, reserve(port)?)));
     let (port, lock) = found.expect("a free port on the loopback address");
     RESERVED.lock().unwrap_or_else(PoisonError::into_inner).push(lock);
@@ -33,7 +34,8 @@ pub fn free_port() -> u16 {
 fn reserve(port: u16) -> Option<File> {
     let folder = std::env::temp_dir().join("sekali-test-ports");
     std::fs::create_dir_all(&folder).expect("a folder of the ports that tests use");
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(folder.join(port.to_string()));
+    let file =
+        OpenOptions::new().create(true).truncate(false).write(true).open(folder.join(port.to_string()));
     let lock = file.expect("a file for a port that a test uses");
     lock.try_lock().ok()?;
     TcpListener::bind(("127.0.0.1", port)).is_ok().then_some(lock)

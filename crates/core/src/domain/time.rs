@@ -85,7 +85,8 @@ impl Timestamp {
         if let Ok(instant) = text.parse::<jiff::Timestamp>() {
             return Some(Self(instant.as_microsecond()));
         }
-        let day: jiff::civil::Date = text.parse().ok()?;
+        // Read by this pattern alone: a day with a time behind it and no zone is neither.
+        let day = jiff::civil::Date::strptime("%Y-%m-%d", text).ok()?;
         Some(Self(day.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_microsecond()))
     }
 
@@ -145,6 +146,18 @@ mod tests {
         assert_eq!(GOLDEN.compact(), "20240115103000");
         assert_eq!(Timestamp::from_sql("2024-01-15 10:30:00"), Some(GOLDEN));
         assert_eq!(Timestamp::from_sql("yesterday"), None);
+    }
+
+    #[test]
+    fn a_moment_is_read_with_its_zone_and_a_day_from_its_beginning() {
+        for text in ["2024-01-15T10:30:00Z", "2024-01-15T17:30:00+07:00", "2024-01-15T10:30:00.000000Z"] {
+            assert_eq!(Timestamp::from_rfc3339(text), Some(GOLDEN), "{text}");
+        }
+        let day = Timestamp::from_sql("2024-01-15 00:00:00");
+        assert_eq!(Timestamp::from_rfc3339("2024-01-15"), day);
+        for text in ["", "yesterday", "2024-01-15T10:30:00", "2024-02-30", "10:30"] {
+            assert_eq!(Timestamp::from_rfc3339(text), None, "{text}");
+        }
     }
 
     #[test]

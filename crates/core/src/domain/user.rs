@@ -59,3 +59,28 @@ impl User {
         matches!(self.role, Role::Service | Role::Admin)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_are_the_contracts_words_and_any_other_word_may_do_nothing() {
+        for (word, role) in [("patient", Role::Patient), ("service", Role::Service), ("admin", Role::Admin)] {
+            assert_eq!((Role::parse(word), role.as_str()), (role, word));
+        }
+        for word in ["", "Admin", "admins", "other", "doctor"] {
+            assert_eq!(Role::parse(word), Role::Other, "{word}");
+        }
+        assert_eq!(Role::Other.as_str(), "other");
+    }
+
+    #[test]
+    fn only_the_host_and_operators_read_what_is_not_theirs() {
+        for (role, reads) in
+            [(Role::Patient, false), (Role::Service, true), (Role::Admin, true), (Role::Other, false)]
+        {
+            assert_eq!(User { id: UserId(1), role }.reads_all(), reads, "{role:?}");
+        }
+    }
+}

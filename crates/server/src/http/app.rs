@@ -32,6 +32,8 @@ pub struct App {
     pub reconcile_interval: Duration,
     /// Tells the host application; `None`: nobody is told.
     pub outbox: Option<Outbox>,
+    /// Where patients come from, and go back to.
+    pub app_url: Option<String>,
     /// Who issues the invoices.
     pub seller: SellerSettings,
     /// Stripe's webhooks.

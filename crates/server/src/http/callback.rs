@@ -140,7 +140,11 @@ fn show(app: &App, receipt: &Receipt, standing: &Standing, language: Language) -
     };
     let body = html! {
         (body)
-        @if app.demo.is_some() { p { a href="/" { (language.pick("Kembali ke demo", "Back to the demo")) } } }
+        @if let Some(url) = &app.app_url {
+            p { a href=(url) { (language.pick("Kembali ke aplikasi", "Back to the app")) } }
+        } @else if app.demo.is_some() {
+            p { a href="/" { (language.pick("Kembali ke demo", "Back to the demo")) } }
+        }
     };
     Page { title: title.into(), mood, news, body, refresh, status: StatusCode::OK }
         .respond(language, app.simulator.is_some())

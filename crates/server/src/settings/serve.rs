@@ -114,6 +114,8 @@ pub struct Settings {
     pub reconcile: ReconcileSettings,
     /// Who is told of each payment's events; `None`: nobody.
     pub host: Option<HostSettings>,
+    /// Where patients come from; unset: the pages on the way to pay lead nowhere else.
+    pub app_url: Option<WebAddress>,
     /// Who issues the invoices.
     pub seller: SellerSettings,
     /// Taxes recorded beside each payment.
@@ -163,6 +165,7 @@ impl Values {
             payment_methods: self.required(Key::PaymentMethods, payment_methods)?,
             reconcile: self.reconcile()?,
             host: self.host()?,
+            app_url: self.optional(Key::AppUrl, WebAddress::parse)?,
             seller: self.seller()?,
             taxes: self.required(Key::Taxes, taxes)?,
             default_currency: self.required(Key::DefaultCurrency, currency)?,

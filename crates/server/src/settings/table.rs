@@ -26,6 +26,7 @@ pub enum Key {
     AutomaticRefunds,
     HostWebhookUrl,
     HostWebhookSecret,
+    AppUrl,
     SellerName,
     SellerAddress,
     SellerTaxId,
@@ -316,6 +317,14 @@ pub const SETTINGS: &[Setting] = &[
         "whsec_ and the base64 of 24 to 64 random bytes, for example: echo whsec_$(openssl rand -base64 32)",
         "Signs what the host application is told (Standard Webhooks); several with commas while they are rotated",
     )),
+    row(
+        Key::AppUrl,
+        ("SEKALI_APP_URL", "app-url"),
+        Server,
+        Unset,
+        "https://app.example.org/consultations",
+        "Where patients come from: the pages on the way to pay lead back there",
+    ),
     row(
         Key::SellerName,
         ("SEKALI_SELLER_NAME", "seller-name"),

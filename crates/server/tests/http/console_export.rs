@@ -92,7 +92,10 @@ async fn one_that_the_database_breaks_off_never_looks_whole() {
     fill(&site, MANY).await;
     let operator = site.operator(7).await;
     let whole = Begun::by(&operator).await.to_its_end().await;
-    assert!(whole.ends_with("0\r\n\r\n") && whole.contains("\"complete\":true"), "read to its end it is whole");
+    assert!(
+        whole.ends_with("0\r\n\r\n") && whole.contains("\"complete\":true"),
+        "read to its end it is whole"
+    );
 
     let begun = Begun::by(&operator).await;
     site.database.execute("ALTER TABLE invoices RENAME TO gone").await.unwrap();

@@ -3,7 +3,7 @@
 use crate::on_every_backend;
 use crate::support::console::numbers;
 use crate::support::stripe::GOOD;
-use crate::support::{Backend, Site};
+use crate::support::{Backend, Site, eventually};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -67,9 +67,16 @@ async fn a_list_is_narrowed_and_goes_on(backend: Backend) {
         }
         assert_eq!(walked, expected, "{query}, one by one");
     }
-    for query in
-        ["status=paid", "from=yesterday", "min=1e3", "currency=XXX", "limit=0", "cursor=x", "q=cs_%00"]
-    {
+    for query in [
+        "status=paid",
+        "from=yesterday",
+        "from=2024-01-15T10:30:00",
+        "min=1e3",
+        "currency=XXX",
+        "limit=0",
+        "cursor=x",
+        "q=cs_%00",
+    ] {
         let answer = operator.get(&format!("/console/api/payments?{query}")).send().await;
         let name = query.split('=').next().unwrap();
         let body = answer.problem(400, "malformed-request");
@@ -111,6 +118,9 @@ async fn every_kind_of_id_finds_its_payment(backend: Backend) {
     let page = operator.page(payment).await;
     let charge = site.charge_of(&paid.session).await;
     let text = |value: &Value| value.as_str().unwrap().to_owned();
+    site.at_stripe(&format!("charges/{charge}/dispute"), json!({ "reason": "fraudulent" })).await;
+    eventually("the dispute is known", async || site.count("disputes").await == 1).await;
+    let dispute = text(&site.ask_stripe("disputes").await["data"][0]["id"]);
     let event =
         site.database.query("SELECT id FROM gateway_events WHERE kind = 'checkout.session.completed'").await;
     let invoice = text(&page["invoice"]["number"]);
@@ -125,6 +135,7 @@ async fn every_kind_of_id_finds_its_payment(backend: Backend) {
         (paid.session.clone(), "checkout_session"),
         (text(&page["captures"][0]["payment_intent"]), "payment_intent"),
         (charge, "charge"),
+        (dispute, "dispute"),
         (text(&page["refunds"][0]["stripe_id"]), "refund"),
         (event[0][0].clone(), "event"),
         (text(&page["payment"]["reference"]), "reference"),

@@ -238,6 +238,42 @@ async fn a_session_that_ran_out() {
 }
 
 #[tokio::test]
+async fn who_is_through_finds_back_to_the_app_however_it_ended() {
+    let app = "https://app.example.org/consultations";
+    let leads_back = format!("<a href=\"{app}\">Kembali ke aplikasi</a>");
+    let (site, _stripe) = without_webhooks(Backend::SqliteMemory, &[("SEKALI_APP_URL", app)]).await;
+    let paid = site.completed(1, 5, GOOD).await.come_back().await;
+    assert!(
+        paid.text().contains("Pembayaran berhasil") && paid.text().contains(&leads_back),
+        "{}",
+        paid.text()
+    );
+    site.pesos(6, 1).await;
+    let (payment, made) = site.paid_for(1, 6, "k6").await;
+    let unpaid = visit(&callback(&way(&made))).await;
+    assert!(
+        unpaid.text().contains("Belum dibayar") && unpaid.text().contains(&leads_back),
+        "{}",
+        unpaid.text()
+    );
+    let cancel = site.post(&format!("/api/v1/payments/{payment}/cancel")).bearer(&site.patient(1));
+    assert_eq!(cancel.send().await.status, 200);
+    let ended = visit(&callback(&way(&made))).await;
+    assert!(
+        ended.text().contains("tidak dilanjutkan") && ended.text().contains(&leads_back),
+        "{}",
+        ended.text()
+    );
+    let english = site.get(&split(&callback(&way(&made))).1).header("Accept-Language", "en").send().await;
+    assert!(english.text().contains(">Back to the app</a>"), "{}", english.text());
+
+    // Without the setting they lead nowhere that nobody named.
+    let (site, _stripe) = without_webhooks(Backend::SqliteMemory, &[]).await;
+    let paid = site.completed(1, 5, GOOD).await.come_back().await;
+    assert!(!paid.text().contains("Kembali ke"), "{}", paid.text());
+}
+
+#[tokio::test]
 async fn the_way_holds_in_any_browser_and_for_nobody_else() {
     let site = Site::new().await;
     site.pesos(5, 1).await;

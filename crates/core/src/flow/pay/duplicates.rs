@@ -85,3 +85,79 @@ async fn record(store: &dyn Store, payment: PaymentId, tally: &Tally) -> Result<
     };
     decide(store, payment, judge).await.map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{
+        ConsultationId, Currency, Decimal, IdempotencyKey, Invoice, InvoiceId, InvoiceStatus, Money, Payment,
+        PaymentMethod, Receipt, Role, Status, User, UserId,
+    };
+    use crate::flow::pay::Twin;
+
+    const AT: Timestamp = Timestamp::from_seconds(1_705_314_600);
+
+    fn request() -> PayRequest {
+        PayRequest {
+            user: User { id: UserId(1), role: Role::Patient },
+            key: IdempotencyKey::new("k").unwrap(),
+            consultation: ConsultationId(5),
+            amount: Decimal::new(5, 3),
+            method: PaymentMethod::Stripe,
+            twin: Twin::Await,
+            request_id: None,
+        }
+    }
+
+    fn duplicate_of(payment: i64) -> Duplicate {
+        let (id, amount) = (PaymentId(payment), Money::new(500_000, Currency::PHP));
+        let payment = Payment {
+            id,
+            reference: Uuid::from_u128(7),
+            user: UserId(1),
+            consultation: ConsultationId(5),
+            amount,
+            method: PaymentMethod::Stripe,
+            status: Status::Pending,
+            submitted: false,
+            cancel_requested: false,
+            refunded: Money::new(0, Currency::PHP),
+            dispute: None,
+            created_at: AT,
+            updated_at: AT,
+        };
+        let status = InvoiceStatus::Pending;
+        let invoice =
+            Invoice { id: InvoiceId(1), payment: id, number: "INV".into(), amount, status, issued_at: AT };
+        Duplicate::of_key(Receipt { payment, invoice })
+    }
+
+    fn times(duplicates: &Duplicates, payment: i64) -> Option<u64> {
+        duplicates.0.lock().unwrap().get(&PaymentId(payment)).map(|tally| tally.times)
+    }
+
+    #[test]
+    fn what_comes_back_is_added_to_what_came_meanwhile() {
+        let duplicates = Duplicates::default();
+        let count = |many: usize| {
+            (0..many).for_each(|_| duplicates.count(&request(), &duplicate_of(1), AT));
+        };
+        count(3);
+        let kept = duplicates.0.lock().unwrap().remove(&PaymentId(1)).unwrap();
+        count(2);
+        duplicates.put_back(PaymentId(1), kept);
+        assert_eq!(times(&duplicates, 1), Some(5));
+    }
+
+    #[test]
+    fn beyond_so_many_payments_only_those_that_are_counted_already_go_on_being_counted() {
+        let (duplicates, request) = (Duplicates::default(), request());
+        let most = i64::try_from(MOST).unwrap();
+        for payment in (0..most).chain([0, most, most + 1]) {
+            duplicates.count(&request, &duplicate_of(payment), AT);
+        }
+        let times = |payment| times(&duplicates, payment);
+        assert_eq!([times(0), times(1), times(most - 1)], [Some(2), Some(1), Some(1)]);
+        assert_eq!([times(most), times(most + 1)], [None, None]);
+    }
+}

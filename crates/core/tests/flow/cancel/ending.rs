@@ -68,6 +68,17 @@ async fn without_stripes_word_it_is_only_requested_and_nobody_pays_meanwhile() {
 }
 
 #[tokio::test]
+async fn while_stripe_says_that_the_session_is_open_it_is_only_requested() {
+    let stage = Stage::set().await;
+    let (receipt, _) = stage.at_stripe("k").await;
+    stage.stripe.ending.push(Ending::Fails(GatewayError::Unknown("503".into())));
+    let outcome = cancelled(&stage, &receipt).await;
+    let Cancelled::Requested(waiting) = outcome else { panic!("Requested was expected, but: {outcome:?}") };
+    assert!(waiting.payment.cancel_requested && waiting.payment.status == Status::Processing);
+    assert!(matches!(cancelled(&stage, &receipt).await, Cancelled::Done(_)), "and asked again it is done");
+}
+
+#[tokio::test]
 async fn an_answer_that_was_lost_changes_nothing() {
     let stage = Stage::set().await;
     let (receipt, _) = stage.at_stripe("k").await;

@@ -149,3 +149,40 @@ async fn the_same_key_of_another_user_is_another_key() {
     let mine = duplicate(stage.pay().pay(&press("k")).await);
     assert_eq!(mine.receipt, first);
 }
+
+/// What the record says of duplicates: how many each entry stands for.
+async fn recorded(stage: &Stage) -> Vec<String> {
+    stage.rows("SELECT data FROM payment_events WHERE kind = 'duplicate' ORDER BY seq").await
+}
+
+#[tokio::test]
+async fn what_cannot_be_recorded_now_is_counted_with_what_comes_next() {
+    let stage = Stage::set().await;
+    stage.paying("k").await;
+    let press_again = async || drop(duplicate(stage.pay().pay(&press("k")).await));
+    press_again().await;
+    press_again().await;
+    let down = StoreError::Unavailable("down".into());
+    for _ in 0..2 {
+        stage.store.decides.push(Fault::Fails(down.clone()));
+        assert_eq!(stage.duplicates.record(&*stage.store).await, Err(down.clone()));
+        press_again().await;
+    }
+    assert_eq!(stage.duplicates.record(&*stage.store).await, Ok(()));
+    let entries = recorded(&stage).await;
+    assert!(entries.len() == 1 && entries[0].contains("\"times\":4"), "{entries:?}");
+    stage.assert_sound(None).await;
+}
+
+#[tokio::test]
+async fn what_may_be_recorded_already_is_not_recorded_twice() {
+    let stage = Stage::set().await;
+    stage.paying("k").await;
+    duplicate(stage.pay().pay(&press("k")).await);
+    // Three attempts, none of which says what came of it.
+    let unclear = || Fault::Fails(StoreError::Unclear("gone".into()));
+    stage.store.decides.extend([unclear(), unclear(), unclear()]);
+    assert_eq!(stage.duplicates.record(&*stage.store).await, Ok(()));
+    assert_eq!(stage.duplicates.record(&*stage.store).await, Ok(()));
+    assert_eq!(recorded(&stage).await, [""; 0], "rather once too few than twice");
+}

@@ -26,7 +26,7 @@ fn the_defaults_are_those_of_the_contract() {
     assert!(settings.cors_origins.is_empty() && !settings.demo);
     assert_eq!(settings.request_timeout, Duration::from_secs(30));
     assert_eq!((settings.max_in_flight, settings.max_connections), (1024, 10_000));
-    assert_eq!(settings.metrics_listen, None);
+    assert_eq!((settings.metrics_listen, settings.app_url), (None, None));
     assert_eq!((settings.log.filter.as_str(), settings.log.format), ("info", LogFormat::Json));
 }
 

@@ -47,6 +47,12 @@ const WRONG: &[(&str, &str, &str)] = &[
         "http://u:hidden@localhost",
         "is \"http://u:***@localhost\", an address with a user",
     ),
+    (
+        "SEKALI_APP_URL",
+        "javascript:alert(1)",
+        "is \"javascript:alert(1)\", not an address with http:// or https://",
+    ),
+    ("SEKALI_APP_URL", "http://u:hidden@a.example", "is \"http://u:***@a.example\", an address with a user"),
     ("DATABASE_URL", "mysql://u:hidden@h/db", "is neither a postgres:// nor a sqlite:// address"),
     ("DATABASE_URL", "hidden", "is neither a postgres:// nor a sqlite:// address"),
     ("DATABASE_URL", "postgres://u:hidden@/db", "is not an address that PostgreSQL's clients understand"),
