@@ -128,6 +128,21 @@ async fn what_is_not_in_stripes_list_may_be_on_its_way_for_a_minute() {
 }
 
 #[tokio::test]
+async fn the_record_says_whether_stripe_refused_it_or_never_had_it() {
+    let refused = GatewayError::Refused { status: 400, message: "too small".into() };
+    for (failure, reason) in [(refused, "refused"), (GatewayError::Spent("500".into()), "never_opened")] {
+        let stage = Stage::set().await;
+        let lost = GatewayError::Unknown("no connection".into());
+        let receipt = unanswered(&stage, Creating::Fails(lost)).await;
+        stage.clock.advance(Duration::from_secs(61));
+        stage.stripe.creating.push(Creating::Fails(failure));
+        stage.checkout().proceed(receipt.payment.id, "id", &patient()).await.unwrap();
+        let ended = stage.rows("SELECT data FROM payment_events WHERE kind = 'ended'").await;
+        assert!(ended[0].contains(&format!("\"reason\":\"{reason}\"")), "{ended:?}");
+    }
+}
+
+#[tokio::test]
 async fn only_what_names_our_session_and_this_installation_is_found_in_the_list() {
     let other = uuid::Uuid::from_u128(404);
     for change in [
@@ -175,6 +190,15 @@ async fn without_an_answer_about_an_open_session_nobody_is_sent_there() {
     }
     assert_eq!(stage.stripe.sent().len(), 1);
     assert_eq!(stage.stored(&receipt).await.payment.status, Status::Processing);
+}
+
+#[tokio::test]
+async fn an_open_session_without_an_address_is_asked_for_again() {
+    let stage = Stage::set().await;
+    let (receipt, session) = stage.at_stripe("k").await;
+    stage.stripe.change(&session, |session| session.url = None);
+    let way = stage.checkout().proceed(receipt.payment.id, "id", &patient()).await.unwrap();
+    assert!(matches!(way, Way::Later(ref waiting) if waiting.payment.can_be_paid()), "{way:?}");
 }
 
 #[tokio::test]

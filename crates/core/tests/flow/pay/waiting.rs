@@ -117,5 +117,7 @@ async fn a_token_does_not_show_the_key() {
     let stage = Stage::set().await;
     created(stage.pay().pay(&press("payment-1705321200000-secret")).await);
     let (_, token) = stage.journal.acquired_with().remove(0);
+    // 128 random bits: none of the halves is missing.
+    assert!(token.0[..16] != *"0".repeat(16) && token.0[16..32] != *"0".repeat(16), "{}", token.0);
     assert!(!token.0.contains("secret") && !token.0.contains("payment"), "{}", token.0);
 }
