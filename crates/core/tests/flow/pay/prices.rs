@@ -103,3 +103,15 @@ fn other_terms(fee: Money, tax_exempt: bool) -> Fault<Vec<CreateOutcome>> {
     let consultation = Consultation { id: CONSULTATION, patient: PATIENT, terms };
     Fault::Answers(vec![CreateOutcome::OtherTerms(consultation)])
 }
+
+/// The least fee there is must not be taken for what a wrong amount stands for.
+#[tokio::test]
+async fn an_amount_that_its_currency_cannot_hold_is_no_fee_however_small_that_is() {
+    let stage = Stage::set().await;
+    stage.consult(OTHER, PATIENT, money("0.01", "PHP"), None).await;
+    for amount in ["0.001", "0.011", "5000.001"] {
+        let refused = stage.pay().pay(&press_for(amount)).await;
+        assert!(matches!(refused, Err(PayError::NotTheFee { .. })), "{amount}: {refused:?}");
+    }
+    assert_eq!(stage.count("payments").await, 0);
+}

@@ -232,6 +232,21 @@ async fn a_bank_that_does_not_pay_fails_the_payment_and_a_new_key_pays_again() {
 }
 
 #[tokio::test]
+async fn a_decline_is_noted_once_though_its_event_is_worked_on_twice() {
+    let stage = Stage::set().await;
+    let (receipt, session) = stage.at_stripe("k").await;
+    let intent = stage.stripe.decline(&session, "insufficient_funds");
+    stage.webhook("evt_1", "payment_intent.payment_failed", &intent).await;
+    // The decline is in the record by then; how the session stands is not known.
+    stage.stripe.answers.push(Err(GatewayError::Unknown("503".into())));
+    assert_eq!(stage.work().await, 1);
+    stage.clock.advance(std::time::Duration::from_secs(5));
+    assert_eq!(stage.work().await, 1, "it is tried again");
+    let declines = stage.kinds(&receipt).await.into_iter().filter(|kind| kind == "card_declined");
+    assert_eq!(declines.count(), 1);
+}
+
+#[tokio::test]
 async fn a_declined_card_is_noted_once_and_the_session_goes_on() {
     let stage = Stage::set().await;
     let (receipt, session) = stage.at_stripe("k").await;
