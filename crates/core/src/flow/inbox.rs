@@ -177,6 +177,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_the_patient_typed_is_not_kept() {
+        let payload =
+            br#"{"id":"evt_1","type":"x","data":{"object":{"email":"siti@example.com"}},"livemode":false}"#;
+        let kept: Value = serde_json::from_str(&without_the_object(payload)).unwrap();
+        assert_eq!(kept, serde_json::json!({ "id": "evt_1", "type": "x", "livemode": false }));
+        assert_eq!(without_the_object(b"no JSON"), "null");
+    }
+
+    #[test]
     fn pauses_double_and_end() {
         let now = Timestamp::from_seconds(0);
         let pause = |attempts| next_try(attempts, now).map(Timestamp::as_seconds);

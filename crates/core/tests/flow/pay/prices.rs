@@ -37,6 +37,9 @@ async fn another_currency_is_worked_out_again() {
         let receipt = created(stage.pay().pay(&press_for(amount)).await);
 
         assert_eq!(receipt.payment.amount, money(amount, code));
+        let record = stage.rows("SELECT data FROM payment_events").await;
+        let recorded = format!(r#""amount":{{"amount":"{printed}","currency":"{code}"}}"#);
+        assert!(record.len() == 1 && record[0].contains(&recorded), "{recorded}: {record:?}");
         assert_eq!(receipt.invoice.amount, receipt.payment.amount);
         assert_eq!(receipt.payment.amount.to_string(), printed);
         assert_eq!(stage.rows("SELECT tax_type, tax_amount FROM tax_records ORDER BY id").await, taxes);

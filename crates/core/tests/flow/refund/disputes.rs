@@ -40,6 +40,16 @@ async fn it_is_opened_goes_on_and_is_decided() {
 }
 
 #[tokio::test]
+async fn only_news_of_disputes_is_taken_for_it() {
+    let stage = Stage::set().await;
+    let (_, intent) = stage.completed("k").await;
+    stage.stripe.dispute_with(dispute(&intent, DisputeState::NeedsResponse));
+    stage.webhook("evt_1", "radar.early_fraud_warning.created", "dp_1").await;
+    assert_eq!(stage.work().await, 1);
+    assert_eq!(stage.count("disputes").await, 0, "what means nothing here is not asked about");
+}
+
+#[tokio::test]
 async fn without_webhooks_the_reconciler_finds_it() {
     let stage = Stage::set().await;
     let (receipt, intent) = stage.completed("k").await;
