@@ -54,6 +54,7 @@ mod reconcile {
     mod lease;
     mod passes;
     mod stray;
+    mod sweeping;
 }
 
 mod host {

@@ -167,7 +167,10 @@ async fn the_list_reaches_back_to_before_a_clock_that_was_a_day_ahead() {
     let intended = stage.clock.now();
     stage.stripe.creating.push(Creating::Fails(GatewayError::Spent("500".into())));
     stage.checkout().proceed(receipt.payment.id, "id", &patient()).await.unwrap();
-    assert!(stage.stripe.listed_since().unwrap() <= intended.minus(24 * HOUR + Duration::from_secs(600)));
+    assert!(
+        stage.stripe.listed_since("sessions").unwrap()
+            <= intended.minus(24 * HOUR + Duration::from_secs(600))
+    );
 }
 
 #[tokio::test]

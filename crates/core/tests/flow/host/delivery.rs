@@ -117,9 +117,9 @@ async fn a_process_that_dies_before_it_noted_the_receipt_tells_again_under_the_s
 
 const SEVERAL: usize = 5;
 
-/// Payments, each of a consultation of its own.
-async fn several(stage: &Stage) {
-    for id in (1..).map(ConsultationId).take(SEVERAL) {
+/// So many payments, each of a consultation of its own.
+async fn payments(stage: &Stage, many: usize) {
+    for id in (10..).map(ConsultationId).take(many) {
         let fee = stage.store.consultation(CONSULTATION).await.unwrap().unwrap().terms.fee;
         stage.store.put_consultation(id, PATIENT, fee, None, second(0)).await.unwrap();
         let press = PayRequest { consultation: id, ..press(&format!("k{}", id.0)) };
@@ -130,7 +130,7 @@ async fn several(stage: &Stage) {
 #[tokio::test]
 async fn a_single_connection_to_the_database_is_enough_for_many_messages() {
     let stage = Stage::set().await;
-    several(&stage).await;
+    payments(&stage, SEVERAL).await;
     // All but one are somebody else's.
     let _others = stage.store.connections.acquire_many(CONNECTIONS - 1).await.unwrap();
     let delivered = tokio::time::timeout(Duration::from_secs(10), stage.deliver()).await;
@@ -155,11 +155,39 @@ async fn what_cannot_be_noted_at_once_is_noted_before_the_lease_is_over() {
 #[tokio::test]
 async fn one_message_that_fails_leaves_none_of_the_others_half_way() {
     let stage = Stage::set().await;
-    several(&stage).await;
+    payments(&stage, SEVERAL).await;
     let broken = StoreError::Broken("a row that cannot be".into());
     stage.store.payments.push(Fault::Fails(broken.clone()));
     assert_eq!(stage.outbox().work().await, Err(broken));
     assert_eq!(stage.host.messages().len(), SEVERAL - 1);
     stage.clock.advance(Duration::from_secs(61));
     assert_eq!(stage.deliver().await, 1, "only the one that failed is left");
+}
+
+#[tokio::test]
+async fn after_one_that_failed_no_more_is_taken() {
+    let stage = Stage::set().await;
+    payments(&stage, 20).await;
+    let broken = StoreError::Broken("a row that cannot be".into());
+    stage.store.payments.push(Fault::Fails(broken.clone()));
+    assert_eq!(stage.outbox().work().await, Err(broken));
+    assert_eq!(stage.host.messages().len(), 15, "sixteen were under way");
+    assert!(stage.deliver().await >= 4, "the others were left to whoever comes next");
+}
+
+#[tokio::test]
+async fn what_cannot_be_noted_within_its_lease_is_given_up_and_told_again() {
+    let stage = Stage::set().await;
+    stage.paying("k").await;
+    let busy = || StoreError::Unavailable("every connection is in use".into());
+    // Every quarter of a second for half a minute, and then once more.
+    let tries = 200;
+    stage.store.noted.extend((0..tries).map(|_| Fault::Fails(busy())));
+    assert_eq!(stage.outbox().work().await, Err(busy()));
+    let left = std::iter::from_fn(|| stage.store.noted.pop()).count();
+    assert!((115..=125).contains(&(tries - left)), "{} tries", tries - left);
+    stage.clock.advance(Duration::from_secs(61));
+    assert_eq!(stage.deliver().await, 1);
+    let ids: Vec<_> = stage.host.messages().into_iter().map(|message| message.id).collect();
+    assert!(ids.len() == 2 && ids[0] == ids[1], "{ids:?}");
 }

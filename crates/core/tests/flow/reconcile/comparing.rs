@@ -171,7 +171,7 @@ async fn each_page_is_told_of_as_it_is_compared() {
     ];
     assert_eq!(*told.lock().unwrap(), expected.map(|(part, theirs, ours)| (part.to_owned(), theirs, ours)));
     // What was made at the very edge is on both sides: Stripe's clock may be ten minutes ahead.
-    assert_eq!(stage.stripe.listed_since(), Some(second(-600)));
+    assert_eq!(stage.stripe.listed_since("sessions"), Some(second(-600)));
 }
 
 #[tokio::test]

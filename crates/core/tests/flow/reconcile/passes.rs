@@ -4,7 +4,7 @@ use crate::support::log::Log;
 use crate::support::script::Fault;
 use crate::support::stripe::Creating;
 use crate::support::{Stage, created, patient, press};
-use sekali_core::domain::{InvoiceStatus, Status};
+use sekali_core::domain::{InvoiceStatus, RefundState, Status};
 use sekali_core::flow::reconcile::{Pass, Reconcile, Report};
 use sekali_core::ports::{GatewayError, LeaseStore, StoreError};
 use std::time::Duration;
@@ -199,4 +199,25 @@ async fn an_answer_in_between_gives_new_hope() {
     let report = stage.pass().await;
     assert_eq!((report.sessions, report.unanswered), (40, 30));
     assert_eq!(silent(&log).as_deref(), Some("30"));
+}
+
+#[tokio::test]
+async fn refunds_that_were_asked_about_and_payments_that_ended_by_that_are_counted() {
+    let stage = Stage::set().await;
+    let (_, intent) = stage.completed("k").await;
+    for amount in ["10", "20"] {
+        stage.stripe.refund_in_dashboard(&intent, crate::support::money(amount, "PHP"), RefundState::Pending);
+    }
+    assert_eq!(stage.pass().await.refunds, 0, "they are found at the end of this pass");
+    assert_eq!(stage.pass().await.refunds, 2, "both are awaited");
+
+    let stage = Stage::set().await;
+    let receipt = stage.paying("k").await;
+    let lost = GatewayError::Unknown("no connection".into());
+    stage.stripe.creating.push(Creating::Fails(lost));
+    stage.checkout().proceed(receipt.payment.id, "id", &patient()).await.unwrap();
+    stage.clock.advance(DAY);
+    let report = stage.pass().await;
+    assert_eq!((report.sessions, report.settled), (1, 1), "it was never opened, and is over");
+    assert_eq!(stage.stored(&receipt).await.payment.status, Status::Failed);
 }

@@ -65,7 +65,8 @@ struct State {
     sent_refunds: Vec<(Uuid, String)>,
     disputes: BTreeMap<String, GatewayDispute>,
     ended: Vec<(Uuid, String)>,
-    listed_since: Option<Timestamp>,
+    /// From when on each kind of object was listed last.
+    listed_since: HashMap<&'static str, Timestamp>,
     failures: HashMap<String, String>,
     /// What no list shows.
     hidden: BTreeSet<String>,
@@ -111,9 +112,13 @@ impl FakeStripe {
         self.state.lock().unwrap().sessions.values().cloned().collect()
     }
 
-    /// From when on sessions were listed last.
-    pub(crate) fn listed_since(&self) -> Option<Timestamp> {
-        self.state.lock().unwrap().listed_since
+    /// From when on `sessions`, `charges`, `refunds` or `disputes` were listed last.
+    pub(crate) fn listed_since(&self, kind: &str) -> Option<Timestamp> {
+        self.state.lock().unwrap().listed_since.get(kind).copied()
+    }
+
+    fn list(&self, kind: &'static str, since: Timestamp) {
+        self.state.lock().unwrap().listed_since.insert(kind, since);
     }
 
     /// The one session there is.
@@ -415,7 +420,7 @@ impl Gateway for FakeStripe {
         since: Timestamp,
         after: Option<&str>,
     ) -> Result<GatewayPage<GatewaySession>, GatewayError> {
-        self.state.lock().unwrap().listed_since = Some(since);
+        self.list("sessions", since);
         let listed = self.sessions().into_iter().filter(|session| self.is_listed(&session.id)).collect();
         Ok(page(listed, after, |session: &GatewaySession| session.id.clone()))
     }
@@ -442,9 +447,10 @@ impl Gateway for FakeStripe {
 
     async fn charges_since(
         &self,
-        _: Timestamp,
+        since: Timestamp,
         after: Option<&str>,
     ) -> Result<GatewayPage<GatewayCharge>, GatewayError> {
+        self.list("charges", since);
         let paid = self.sessions().into_iter().filter(|session| session.status == GatewayStatus::Paid);
         let charges = paid.map(|session| GatewayCharge {
             id: session.id.replace("cs_", "ch_"),
@@ -493,9 +499,10 @@ impl Gateway for FakeStripe {
 
     async fn refunds_since(
         &self,
-        _: Timestamp,
+        since: Timestamp,
         after: Option<&str>,
     ) -> Result<GatewayPage<GatewayRefund>, GatewayError> {
+        self.list("refunds", since);
         let listed = self.refunds().into_iter().filter(|refund| self.is_listed(&refund.id)).collect();
         Ok(page(listed, after, |refund: &GatewayRefund| refund.id.clone()))
     }
@@ -506,9 +513,10 @@ impl Gateway for FakeStripe {
 
     async fn disputes_since(
         &self,
-        _: Timestamp,
+        since: Timestamp,
         after: Option<&str>,
     ) -> Result<GatewayPage<GatewayDispute>, GatewayError> {
+        self.list("disputes", since);
         let all = self.state.lock().unwrap().disputes.values().cloned().collect();
         Ok(page(all, after, |dispute: &GatewayDispute| dispute.id.clone()))
     }
