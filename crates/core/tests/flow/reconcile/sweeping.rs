@@ -63,3 +63,18 @@ async fn what_was_not_answered_is_read_again() {
     assert_eq!(swept(&stage, &reconcile).await, [second(0).minus(OVERLAP); 3]);
     assert_eq!(swept(&stage, &reconcile).await, [second(7200).minus(OVERLAP); 3]);
 }
+
+#[tokio::test]
+async fn money_of_another_installation_is_not_even_looked_for() {
+    let stage = Stage::set().await;
+    let (_, session) = stage.at_stripe("k").await;
+    let mut theirs = stage.stripe.pay(&session);
+    theirs.id = "cs_7".into();
+    theirs.payment_intent = Some("pi_7".into());
+    theirs.installation = Some(uuid::Uuid::from_u128(404));
+    stage.stripe.add(theirs);
+    stage.stripe.hide("ch_1");
+    stage.journal.clear();
+    stage.pass().await;
+    assert!(!stage.journal.names().contains(&"payment_of_intent"), "{:?}", stage.journal.names());
+}
