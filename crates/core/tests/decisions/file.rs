@@ -35,9 +35,10 @@ fn each_part_is_found_by_its_own_name() {
 
 #[test]
 fn what_remains_and_what_is_back_are_counted_over_the_captures_own_refunds() {
-    let states = RefundState::ALL.into_iter();
+    let amounts = [1, 10, 100, 1_000, 10_000];
+    let states = RefundState::ALL.into_iter().zip(amounts);
     let mut refunds: Vec<_> =
-        (1..).zip(states).map(|(n, state)| refund(n, 10_i64.pow(n as u32 - 1), state)).collect();
+        (1..).zip(states).map(|(number, (state, minor))| refund(number, minor, state)).collect();
     let mut elsewhere = refund(9, 70_000, RefundState::Succeeded);
     elsewhere.payment_intent = "pi_2".into();
     refunds.push(elsewhere);

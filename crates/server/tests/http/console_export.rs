@@ -50,7 +50,7 @@ impl Begun {
     }
 
     /// All of it as it came over the wire, until the other side has nothing more to say.
-    async fn to_its_end(mut self) -> String {
+    async fn read_to_the_end(mut self) -> String {
         let mut part = vec![0; 65_536];
         loop {
             let taken = tokio::time::timeout(PATIENCE, self.stream.read(&mut part)).await;
@@ -91,7 +91,7 @@ async fn one_that_the_database_breaks_off_never_looks_whole() {
     let site = Site::new().await;
     fill(&site, MANY).await;
     let operator = site.operator(7).await;
-    let whole = Begun::by(&operator).await.to_its_end().await;
+    let whole = Begun::by(&operator).await.read_to_the_end().await;
     assert!(
         whole.ends_with("0\r\n\r\n") && whole.contains("\"complete\":true"),
         "read to its end it is whole"
@@ -99,13 +99,13 @@ async fn one_that_the_database_breaks_off_never_looks_whole() {
 
     let begun = Begun::by(&operator).await;
     site.database.execute("ALTER TABLE invoices RENAME TO gone").await.unwrap();
-    let broken = begun.to_its_end().await;
+    let broken = begun.read_to_the_end().await;
     assert!(broken.starts_with("HTTP/1.1 200"), "it had begun: {broken:.100}");
     assert!(!broken.as_bytes().ends_with(LAST_CHUNK) && !broken.contains("\"complete\""), "half a file");
     assert!(broken.len() < whole.len());
     site.database.execute("ALTER TABLE gone RENAME TO invoices").await.unwrap();
     // Its place is free again, and the next one is whole.
-    assert!(Begun::by(&operator).await.to_its_end().await.contains("\"complete\":true"));
+    assert!(Begun::by(&operator).await.read_to_the_end().await.contains("\"complete\":true"));
 }
 
 #[tokio::test]
@@ -126,5 +126,5 @@ async fn a_third_one_waits_for_one_of_two() {
         operator.get("/console/api/payments/export.csv?status=completed").send().await.status == 200
     })
     .await;
-    assert!(second.to_its_end().await.contains("\"complete\":true"), "the other one goes on to its end");
+    assert!(second.read_to_the_end().await.contains("\"complete\":true"), "the other one goes on to its end");
 }

@@ -10,6 +10,16 @@ use sekali_core::flow::pay::{PayError, PayRequest, Toll, Twin};
 use sekali_core::ports::{CoordinationDown, LockAttempt, LockToken, Rate, RateLimit, StoreError};
 use std::time::Duration;
 
+/// A counter of requests for which each is one too many.
+struct Over;
+
+#[async_trait]
+impl RateLimit for Over {
+    async fn take(&self, _: &str, limit: u32) -> Result<Rate, CoordinationDown> {
+        Ok(Rate { limit, remaining: 0, retry_after: Some(Duration::from_secs(1)) })
+    }
+}
+
 /// The counters' names and how far they moved, for comparison.
 fn counts(of: &[(&str, u64)]) -> Vec<(String, u64)> {
     of.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
@@ -60,13 +70,6 @@ async fn what_was_refused_and_what_could_not_be_answered() {
     stage.pay().pay(&press("c")).await.unwrap_err();
     assert_eq!(counters.of("sekali_payments_total outcome=unavailable"), 1);
 
-    struct Over;
-    #[async_trait]
-    impl RateLimit for Over {
-        async fn take(&self, _: &str, limit: u32) -> Result<Rate, CoordinationDown> {
-            Ok(Rate { limit, remaining: 0, retry_after: Some(Duration::from_secs(1)) })
-        }
-    }
     stage.coordination.fail(Part::Take);
     let toll = Toll { bucket: "user:1", limit: 1, otherwise: &Over };
     let before = counters.moved();
