@@ -53,7 +53,8 @@ mod tests {
         assert!(ports.iter().all(|port| RANGE.contains(port)), "{ports:?}");
         assert!(ports.iter().all(|port| reserve(*port).is_none()), "a port that was given can be had again");
 
-        let busy = (RANGE).find_map(|port| TcpListener::bind(("127.0.0.1", port)).ok()).expect("a port");
+        let busy =
+            RANGE.clone().find_map(|port| TcpListener::bind(("127.0.0.1", port)).ok()).expect("a port");
         let port = busy.local_addr().expect("its address").port();
         assert!(reserve(port).is_none(), "a port is given though somebody listens there");
     }

@@ -221,3 +221,24 @@ async fn refunds_that_were_asked_about_and_payments_that_ended_by_that_are_count
     assert_eq!((report.sessions, report.settled), (1, 1), "it was never opened, and is over");
     assert_eq!(stage.stored(&receipt).await.payment.status, Status::Failed);
 }
+
+#[tokio::test]
+async fn what_a_clock_that_was_ahead_had_put_off_is_said_once() {
+    const SAID: &str = "Reconciler: What a clock that was ahead had put off is due now";
+    let stage = Stage::set().await;
+    stage.paying("k").await;
+    let log = Log::listen();
+    stage.pass().await;
+    assert_eq!(log.count(SAID), 0);
+    stage.clock.advance(30 * DAY);
+    stage.host.refuses.push(true);
+    assert_eq!(stage.deliver().await, 1);
+    stage.clock.set_back(30 * DAY);
+    stage.pass().await;
+    let lines = log.lines();
+    let line = lines.iter().find(|line| line.message == SAID).expect("it is said");
+    assert_eq!(line.fields.get("late").map(String::as_str), Some("1"));
+    assert_eq!(stage.deliver().await, 1, "and it is delivered now");
+    stage.pass().await;
+    assert_eq!(log.count(SAID), 1);
+}
