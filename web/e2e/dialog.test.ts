@@ -34,6 +34,16 @@ async function openDialog(
   return { demo, page, opener, dialog };
 }
 
+/** The press of BAYAR, and the question how the consultation's latest payment stands. */
+const PRESS = '**/api/v1/payments';
+const STANDING = '**/api/v1/payments?*';
+
+/** What the second is answered with. */
+interface Standing {
+  payment: { status: string };
+  checkout_url?: string;
+}
+
 const hasFocus = (element: Locator) => element.evaluate((node) => node === document.activeElement);
 
 const picture = (name: string) =>
@@ -135,6 +145,66 @@ describe.each(['light', 'dark'] as const)('%s', (colorScheme) => {
     await demo.continueButton().waitFor();
     await expectNoViolation(page, 'exists');
     await page.screenshot({ path: picture(`dialog-${colorScheme}-exists`) });
+  });
+
+  test('axe finds nothing while it works, nor when somebody comes back', async () => {
+    const viewport = { width: 360, height: 740 };
+    const options: BrowserContextOptions = { colorScheme, viewport, reducedMotion: 'reduce' };
+    const { demo, page } = await openDialog(options, STAY);
+    // As the browser shows a page again that it had kept.
+    const comeBack = () =>
+      page.evaluate(() => {
+        window.dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }));
+      });
+    let release: () => void = () => undefined;
+    let held = new Promise<void>((resolve) => (release = resolve));
+    await page.route(PRESS, async (route) => {
+      await held;
+      await route.continue();
+    });
+    await demo.payButton().click();
+    await demo.message('info');
+    await expectNoViolation(page, 'working');
+    release();
+    await demo.message('success');
+
+    held = new Promise<void>((resolve) => (release = resolve));
+    await page.route(STANDING, async (route) => {
+      await held;
+      await route.abort('connectionreset');
+    });
+    await comeBack();
+    await page.getByText('Memeriksa status pembayaran').waitFor();
+    expect(await demo.payButton().count()).toBe(0);
+    await expectNoViolation(page, 'checking');
+    release();
+    await demo.message('warning');
+    expect(await demo.payButton().count()).toBe(0);
+    await expectNoViolation(page, 'unknown');
+    await page.screenshot({ path: picture(`dialog-${colorScheme}-unknown`) });
+
+    await page.unroute(STANDING);
+    const isAs = async (change: (standing: Standing) => void) => {
+      await page.route(STANDING, async (route) => {
+        const response = await route.fetch();
+        const body = (await response.json()) as { data: Standing[] };
+        body.data.forEach(change);
+        await route.fulfill({ response, json: body });
+      });
+      await comeBack();
+    };
+    await isAs((standing) => delete standing.checkout_url);
+    await page.getByText('sedang dikonfirmasi').waitFor();
+    expect(await demo.payButton().count()).toBe(0);
+    await expectNoViolation(page, 'confirming');
+    await page.unroute(STANDING);
+    await isAs((standing) => (standing.payment.status = 'completed'));
+    expect(await demo.message('success')).toBe(
+      '✅ Anda sudah membayar. Kami tidak akan menagih lagi.',
+    );
+    expect(await demo.payButton().count()).toBe(0);
+    await expectNoViolation(page, 'paid');
+    await page.screenshot({ path: picture(`dialog-${colorScheme}-paid`) });
   });
 
   test('the host can say otherwise', async () => {
