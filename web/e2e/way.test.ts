@@ -104,6 +104,26 @@ test('Stripe is down: the way says so, tries again, and leads on by itself', asy
   await arriveAtHostedPage(page);
 });
 
+test('the service itself is in trouble: the way says so, and leads on by itself afterwards', async () => {
+  const { url } = await newPayment(stack.origin());
+  const page = await stack.newPage();
+  stack.sql('ALTER TABLE payments RENAME TO elsewhere');
+  try {
+    await page.goto(url);
+    await heading(page, 'Sebentar, layanan kami sedang terganggu').waitFor();
+    await page.getByText('Anda tidak akan ditagih dua kali.').waitFor();
+    await holdsInEveryLight(page, 'way-trouble');
+    await page.keyboard.press('Tab');
+    expect(await focused(page)).toBe('Coba sekarang');
+    // Pressed in vain it is the same page again.
+    await page.keyboard.press('Enter');
+    await heading(page, 'Sebentar, layanan kami sedang terganggu').waitFor();
+  } finally {
+    stack.sql('ALTER TABLE elsewhere RENAME TO payments');
+  }
+  await arriveAtHostedPage(page);
+});
+
 test('without a network the page that waits stays, and goes on afterwards', async () => {
   const { url } = await newPayment(stack.origin());
   const page = await stack.newPage();

@@ -76,6 +76,19 @@ fn a_demo_killed_half_way_leaves_no_port_and_its_folder_goes_with_the_next_one()
 }
 
 #[test]
+fn a_demo_that_is_told_to_stop_in_the_middle_of_its_story_ends_without_an_invitation() {
+    let mut child = demo(&[]);
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    lines.next().expect("a line").expect("text");
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().expect("kill runs").success());
+    let rest: Vec<_> = lines.map_while(Result::ok).collect();
+    assert!(child.wait().expect("an end").success());
+    assert!(!rest.iter().any(|line| line.starts_with("Open http://")), "{rest:?}");
+    assert!(!std::env::temp_dir().join(format!("sekali-demo-{pid}")).exists(), "its folder is gone");
+}
+
+#[test]
 fn a_demo_stays_up_until_it_is_told_to_stop() {
     let mut child = demo(&[]);
     let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();

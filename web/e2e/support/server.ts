@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -13,6 +13,9 @@ import { fileURLToPath } from 'node:url';
 export const BINARY =
   process.env['SEKALI_BIN'] ??
   fileURLToPath(new URL('../../../target/release/sekali', import.meta.url));
+/** Node.js itself has no SQLite yet. */
+const SQL = `import sqlite3, sys
+sqlite3.connect(sys.argv[1], timeout=10, isolation_level=None).execute(sys.argv[2])`;
 const START_MS = 30_000;
 const STOP_MS = 15_000;
 
@@ -22,6 +25,8 @@ export interface Server {
   token: (user: number, role: 'patient' | 'service' | 'admin') => string;
   /** The lines of its log so far. */
   log: readonly string[];
+  /** Somebody changes its database past the service. */
+  sql: (statement: string) => void;
   stop: () => Promise<void>;
 }
 
@@ -38,13 +43,14 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   }
   const secret = randomBytes(32).toString('hex');
   const folder = await mkdtemp(join(tmpdir(), 'sekali-e2e-'));
+  const database = join(folder, 'sekali.db');
   const child = spawn(BINARY, ['serve'], {
     cwd: folder,
     // Nothing else of this environment: a DATABASE_URL in it must not be the one that is written to.
     env: {
       PATH: process.env['PATH'],
       SEKALI_LISTEN: `${options.host ?? '127.0.0.1'}:0`,
-      DATABASE_URL: `sqlite://${join(folder, 'sekali.db')}`,
+      DATABASE_URL: `sqlite://${database}`,
       SEKALI_JWT_SECRET: secret,
       SEKALI_STRIPE_SIMULATOR: '1',
       SEKALI_RATE_LIMIT: '0',
@@ -62,7 +68,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   try {
     const token: Server['token'] = (user, role) => signed(secret, { sub: String(user), role });
     const log: string[] = [];
-    return { origin: `http://${await listening(child, log)}`, token, log, stop };
+    const sql: Server['sql'] = (statement) => {
+      execFileSync('python3', ['-c', SQL, database, statement]);
+    };
+    return { origin: `http://${await listening(child, log)}`, token, log, sql, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -9,6 +9,7 @@ export interface Stack {
   token: Server['token'];
   /** The lines of the service's log so far. */
   log: () => readonly string[];
+  sql: Server['sql'];
   /** A page in a fresh context, as a new visitor has it. */
   newPage: (options?: BrowserContextOptions) => Promise<Page>;
 }
@@ -43,6 +44,9 @@ export function useStack(options: ServerOptions = { demo: true }): Stack {
     origin: () => running().server.origin,
     token: (user, role) => running().server.token(user, role),
     log: () => running().server.log,
+    sql: (statement) => {
+      running().server.sql(statement);
+    },
     async newPage(contextOptions = {}) {
       const context = await running().browser.newContext({ locale: 'id-ID', ...contextOptions });
       const page = await context.newPage();

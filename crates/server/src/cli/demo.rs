@@ -1,6 +1,7 @@
 //! `sekali demo`: a service of its own, the whole story against it, and then the page to try.
 
-use super::serve::{log_to, told_to_stop};
+use super::serve::log_to;
+use super::stop::Stop;
 use super::{block_on, complain, say};
 use crate::demo::{Folder, Story, qr, tell};
 use crate::server::{self, Running};
@@ -136,10 +137,15 @@ fn invitation(address: &str) -> String {
 type Outcome = Result<bool, Box<dyn std::error::Error + Send + Sync>>;
 
 async fn demo(settings: &Settings, ambient: &Ambient, folder: &Folder, exit: bool) -> Outcome {
+    let mut stop = Stop::listen();
     let running = server::start(settings, ambient).await?;
-    let outcome = tokio::select! {
-        outcome = story(settings, ambient, &running, running.address) => outcome,
-        () = told_to_stop() => Ok(true),
+    let told = tokio::select! {
+        outcome = story(settings, ambient, &running, running.address) => Some(outcome),
+        () = stop.told() => None,
+    };
+    let Some(outcome) = told else {
+        running.stop().await;
+        return Ok(true);
     };
     if !exit && matches!(outcome, Ok(true)) {
         say(&format!(
@@ -150,7 +156,7 @@ async fn demo(settings: &Settings, ambient: &Ambient, folder: &Folder, exit: boo
         if !running.address.ip().is_loopback() {
             say(&invitation(&running.public_url));
         }
-        told_to_stop().await;
+        stop.told().await;
     }
     running.stop().await;
     outcome

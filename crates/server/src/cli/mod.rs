@@ -7,6 +7,7 @@ pub mod outbox;
 pub mod reconcile;
 pub mod serve;
 pub mod simulate;
+mod stop;
 pub mod stripe_simulator;
 pub mod token;
 pub mod torture;

@@ -1,5 +1,6 @@
 //! `sekali serve`: the service, until it is told to stop.
 
+use super::stop::Stop;
 use super::{block_on, complain};
 use crate::server;
 use crate::settings::{
@@ -15,7 +16,6 @@ use clap::{ArgMatches, Command};
 use sekali_core::ports::{Clock, Probe};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
-use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 /// The command with its flags.
@@ -76,21 +76,13 @@ pub(crate) fn log_to(settings: &LogSettings, clock: Arc<dyn Clock>, sink: Sink) 
 }
 
 async fn serve(settings: &Settings, ambient: &Ambient, between: Between<'_>) -> Result<(), StartError> {
-    let running = server::start_between(settings, ambient, between).await?;
-    told_to_stop().await;
+    let mut stop = Stop::listen();
+    let running = tokio::select! {
+        running = server::start_between(settings, ambient, between) => running?,
+        // A start that waits for a migration, say, holds nobody up.
+        () = stop.told() => return Ok(()),
+    };
+    stop.told().await;
     running.stop().await;
     Ok(())
-}
-
-/// Returns when the process is asked to end.
-pub(crate) async fn told_to_stop() {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
 }

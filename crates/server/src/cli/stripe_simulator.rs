@@ -1,7 +1,8 @@
 //! `sekali stripe-simulator`: the simulator on its own, for tests of any project that takes payments with
 //! Stripe.
 
-use super::serve::{log_to, told_to_stop};
+use super::serve::log_to;
+use super::stop::Stop;
 use super::{block_on, complain};
 use crate::settings::{
     DatabaseUrl, Group, LogSettings, Surroundings, Values, WebAddress, add_flags, flags_given,
@@ -76,8 +77,9 @@ pub fn run(matches: &ArgMatches, surroundings: Surroundings<'_>) -> ExitCode {
 fn run_with(options: &Options, log: &LogSettings) -> ExitCode {
     log_to(log, Arc::new(CoreClock::new()), Arc::new(Mutex::new(std::io::stdout())));
     let outcome = block_on(async {
+        let mut stop = Stop::listen();
         let running = Running::start(options).await?;
-        told_to_stop().await;
+        stop.told().await;
         running.stop().await;
         Ok::<(), String>(())
     });

@@ -241,7 +241,7 @@ async fn a_session_that_ran_out() {
 async fn who_is_through_finds_back_to_the_app_however_it_ended() {
     let app = "https://app.example.org/consultations";
     let leads_back = format!("<a href=\"{app}\">Kembali ke aplikasi</a>");
-    let (site, _stripe) = without_webhooks(Backend::SqliteMemory, &[("SEKALI_APP_URL", app)]).await;
+    let site = Site::with(Backend::SqliteMemory, &[("SEKALI_APP_URL", app)]).await;
     let paid = site.completed(1, 5, GOOD).await.come_back().await;
     assert!(
         paid.text().contains("Pembayaran berhasil") && paid.text().contains(&leads_back),
@@ -268,7 +268,7 @@ async fn who_is_through_finds_back_to_the_app_however_it_ended() {
     assert!(english.text().contains(">Back to the app</a>"), "{}", english.text());
 
     // Without the setting they lead nowhere that nobody named.
-    let (site, _stripe) = without_webhooks(Backend::SqliteMemory, &[]).await;
+    let site = Site::new().await;
     let paid = site.completed(1, 5, GOOD).await.come_back().await;
     assert!(!paid.text().contains("Kembali ke"), "{}", paid.text());
 }

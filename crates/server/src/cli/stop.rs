@@ -1,0 +1,26 @@
+//! Being told to end.
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Hears SIGTERM and SIGINT.
+///
+/// It is made before anything else says that the program is there: a signal that comes between that and the waiting
+/// for it is kept, and not lost.
+pub(super) struct Stop(Option<[Signal; 2]>);
+
+impl Stop {
+    /// Hears from now on; within a runtime. Where the system gives no signals, nobody can tell.
+    pub(super) fn listen() -> Self {
+        let hear = |kind| signal(kind).ok();
+        Self(hear(SignalKind::terminate()).zip(hear(SignalKind::interrupt())).map(<[Signal; 2]>::from))
+    }
+
+    /// Returns when the process was asked to end.
+    pub(super) async fn told(&mut self) {
+        let Some([terminate, interrupt]) = &mut self.0 else { return std::future::pending().await };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    }
+}
