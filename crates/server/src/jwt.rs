@@ -101,7 +101,7 @@ impl Verifier {
     }
 
     fn check_claims(&self, json: &[u8], now: Timestamp) -> Result<(User, Timestamp), TokenError> {
-        let claims: Claims<'_> = serde_json::from_slice(json).map_err(|_| TokenError::Claims)?;
+        let claims: Claims<'_> = object(json).ok_or(TokenError::Claims)?;
         let now = seconds(now);
         let ends = claims.exp.ok_or(TokenError::Claims)?;
         if now >= ends {
@@ -142,9 +142,16 @@ fn decode(segment: &str) -> Result<Vec<u8>, TokenError> {
     URL_SAFE_NO_PAD.decode(segment).map_err(|_| TokenError::Malformed)
 }
 
+/// Header and claims are objects (RFC 7519, part 7.2): serde would take a list's items for the fields in their order,
+/// where another reader of the same token sees none of them.
+fn object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Option<T> {
+    let first = json.iter().find(|byte| !byte.is_ascii_whitespace())?;
+    (*first == b'{').then(|| serde_json::from_slice(json).ok()).flatten()
+}
+
 fn check_header(json: &[u8]) -> Result<(), TokenError> {
     // serde refuses a field that stands there twice, so no parser can be played against another.
-    let header: Header<'_> = serde_json::from_slice(json).map_err(|_| TokenError::Malformed)?;
+    let header: Header<'_> = object(json).ok_or(TokenError::Malformed)?;
     let is_jwt = header.typ.is_none_or(|typ| typ.eq_ignore_ascii_case("jwt"));
     (header.alg == "HS256" && header.crit.is_none() && is_jwt).then_some(()).ok_or(TokenError::Header)
 }
@@ -186,8 +193,11 @@ mod tests {
 
     #[test]
     fn a_patients_token() {
-        for claims in [r#"{"sub":"1","exp":1705314601}"#, r#"{"sub":1,"exp":1705314600.5,"role":"patient"}"#]
-        {
+        for claims in [
+            r#"{"sub":"1","exp":1705314601}"#,
+            " \t\r\n{\"sub\":\"1\",\"exp\":1705314601} ",
+            r#"{"sub":1,"exp":1705314600.5,"role":"patient"}"#,
+        ] {
             assert_eq!(verify(HS256, claims), Ok(User { id: UserId(1), role: Role::Patient }), "{claims}");
         }
         let service = r#"{"sub":7,"exp":1705314601,"role":"service","nbf":1705314600}"#;
@@ -218,6 +228,8 @@ mod tests {
             (r#"{"sub":["1"],"exp":1705314601}"#, TokenError::Claims),
             (r#"{"sub":"99999999999999999999","exp":1705314601}"#, TokenError::Claims),
             ("[]", TokenError::Claims),
+            (r#"["1",1705314601]"#, TokenError::Claims),
+            (r#" ["1",1705314601,null,"admin",null,null]"#, TokenError::Claims),
             ("null", TokenError::Claims),
         ];
         for (claims, error) in rows {
@@ -240,7 +252,9 @@ mod tests {
         ] {
             assert_eq!(verify(header, claims), Err(TokenError::Header), "{header}");
         }
-        for header in ["{}", "[]", r#"{"alg":["HS256"]}"#, r#"{"alg":"HS256","alg":"none"}"#] {
+        for header in
+            ["{}", "[]", r#"["HS256","JWT",null]"#, r#"{"alg":["HS256"]}"#, r#"{"alg":"HS256","alg":"none"}"#]
+        {
             assert_eq!(verify(header, claims), Err(TokenError::Malformed), "{header}");
         }
         let followed =
