@@ -224,7 +224,7 @@ test('a run that the service has forgotten is said to be so', async () => {
   await page.getByText('Percobaan itu sudah dilupakan').waitFor();
 });
 
-test.each(['double-click', 'hundred-clicks', 'two-tabs', 'crash', 'lost-answer', 'two-servers'])(
+test.each(Object.keys(EXPECTED))(
   '%s looks right on a desk and on a phone, by day and by night',
   async (way) => {
     const { page } = await Demo.open(stack);
