@@ -1,4 +1,4 @@
-//! What came of each press is counted, once, under the names that docs/metrics.md lists.
+//! What came of each press is counted, once, under the names that docs/operating.md lists.
 
 use crate::support::coordination::Part;
 use crate::support::counters::Counters;
