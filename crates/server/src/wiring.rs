@@ -183,7 +183,7 @@ pub async fn wire(
         reconcile: Arc::new(reconcile),
         reconcile_interval: settings.reconcile.interval,
         outbox,
-        app_url: settings.app_url.as_ref().map(|url| url.as_str().to_owned()),
+        app_url: settings.app_url.as_ref().map(|url| url.whole().to_owned()),
         seller: settings.seller.clone(),
         inbox: Inbox { settle },
         store,

@@ -24,3 +24,21 @@ impl Stop {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn what_is_asked_before_anybody_waits_is_not_lost() {
+        let process = std::process::id().to_string();
+        for signal in ["-TERM", "-INT"] {
+            let mut stop = Stop::listen();
+            assert!(Command::new("kill").args([signal, &process]).status().unwrap().success());
+            let told = tokio::time::timeout(Duration::from_secs(10), stop.told()).await;
+            assert!(told.is_ok(), "{signal} is lost");
+        }
+    }
+}

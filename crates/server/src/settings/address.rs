@@ -36,6 +36,11 @@ impl WebAddress {
         self.0.as_str().trim_end_matches('/')
     }
 
+    /// The address as it was given, with what stands at its end: for a link that nothing follows.
+    pub fn whole(&self) -> &str {
+        self.0.as_str()
+    }
+
     /// Whether it is reached by TLS.
     pub fn is_https(&self) -> bool {
         self.0.scheme() == "https"

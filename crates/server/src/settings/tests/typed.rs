@@ -51,6 +51,14 @@ fn stripe_may_have_several_webhook_secrets_and_another_base() {
 }
 
 #[test]
+fn patients_are_led_back_to_the_very_address_that_was_given() {
+    for address in ["https://app.example.org/pasien/", "https://app.example.org/pasien"] {
+        let settings = serve_with(SIMULATOR, &[("SEKALI_APP_URL", address)]).unwrap();
+        assert_eq!(settings.app_url.unwrap().whole(), address);
+    }
+}
+
+#[test]
 fn stripe_may_be_served_to_the_world() {
     let more = [("SEKALI_LISTEN", "0.0.0.0:80"), ("SEKALI_PUBLIC_URL", "https://pay.example.org/")];
     let settings = serve_with(STRIPE, &more).unwrap();
