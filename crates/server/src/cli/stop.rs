@@ -35,10 +35,13 @@ mod tests {
     async fn what_is_asked_before_anybody_waits_is_not_lost() {
         let process = std::process::id().to_string();
         for signal in ["-TERM", "-INT"] {
-            let mut stop = Stop::listen();
+            let (mut stop, mut witness) = (Stop::listen(), Stop::listen());
             assert!(Command::new("kill").args([signal, &process]).status().unwrap().success());
-            let told = tokio::time::timeout(Duration::from_secs(10), stop.told()).await;
-            assert!(told.is_ok(), "{signal} is lost");
+            // Once one has been told, whoever begins to listen now hears nothing of it any more.
+            for (who, heard) in [("the witness", &mut witness), ("who comes later", &mut stop)] {
+                let told = tokio::time::timeout(Duration::from_secs(10), heard.told()).await;
+                assert!(told.is_ok(), "{signal} is lost to {who}");
+            }
         }
     }
 }
