@@ -4,6 +4,8 @@
 //! Nothing here is needed for the guarantee, which is the database's. Whatever cannot be answered
 //! for certain is answered "not known", and the flow asks the database.
 
+mod bells;
+mod expiring;
 mod memory;
 mod progress;
 mod rate;

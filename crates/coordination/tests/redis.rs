@@ -10,13 +10,13 @@ use sekali_coordination::RedisCoordination;
 use sekali_core::contract::coordination::{Bench, Coordination, cached, passes};
 use sekali_core::domain::{ConsultationId, IdempotencyKey, PaymentId, Status, UserId};
 use sekali_core::ports::{
-    Current, Entered, IdempotencyCache, Lock, LockAttempt, LockName, LockToken, RateLimit, StatusBoard,
-    Turnstile,
+    Count, Current, Entered, GivenBack, IdempotencyCache, Lock, LockAttempt, LockName, LockToken, RateLimit,
+    StatusBoard, Turnstile,
 };
 use sekali_test_support::redis::{EmptyRedis, empty, server};
 use std::sync::Arc;
 use std::time::Duration;
-use support::{clock, connect_patiently, random, raw};
+use support::{clock, connect_patiently, random, raw, until};
 
 struct OnRedis {
     _redis: EmptyRedis,
@@ -201,12 +201,94 @@ async fn a_password_in_a_wrong_address_is_not_repeated() {
     assert!(!error.contains("hunter2") && error.contains("not the address of a Redis"), "{error}");
 }
 
-/// Calls of scripts so far.
-async fn scripts_called(redis: &mut MultiplexedConnection) -> u64 {
+/// Listens as soon as word would come.
+async fn listening(coordination: &RedisCoordination) -> GivenBack {
+    let mut told = None;
+    until(async || {
+        told = coordination.given_back(LOCK);
+        told.is_some()
+    })
+    .await;
+    told.unwrap()
+}
+
+const SOON: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn a_lock_given_back_on_one_server_wakes_who_waits_on_another() {
+    let redis = empty();
+    let (one, other) = (connect_patiently(&redis.url).await, connect_patiently(&redis.url).await);
+    let (mine, yours) = (LockToken::new(1, "tag"), LockToken::new(2, "tag"));
+    let told = listening(&other).await;
+    assert_eq!(one.try_acquire(LOCK, &mine).await.unwrap(), LockAttempt::Acquired);
+    assert_eq!(other.try_acquire(LOCK, &yours).await.unwrap(), LockAttempt::Held(mine.clone()));
+    assert!(one.release(LOCK, &mine).await.unwrap());
+    tokio::time::timeout(SOON, told).await.expect("nobody told the other server");
+    assert_eq!(other.try_acquire(LOCK, &yours).await.unwrap(), LockAttempt::Acquired);
+}
+
+#[tokio::test]
+async fn nothing_is_said_of_a_lock_for_which_nobody_waits() {
+    let redis = server();
+    let (mut raw, coordination) = (raw(&redis.url).await, connect_patiently(&redis.url).await);
+    drop(listening(&coordination).await);
+    let mine = LockToken::new(1, "tag");
+    for waited_for in [false, true] {
+        assert_eq!(coordination.try_acquire(LOCK, &mine).await.unwrap(), LockAttempt::Acquired);
+        if waited_for {
+            coordination.try_acquire(LOCK, &LockToken::new(2, "tag")).await.unwrap();
+        }
+        assert!(coordination.release(LOCK, &mine).await.unwrap());
+        assert_eq!(calls(&mut raw, "publish").await, u64::from(waited_for));
+    }
+    let left: Vec<String> = raw.keys("payment:*").await.unwrap();
+    assert!(left.iter().all(|key| key == "payment:probe"), "{left:?}");
+}
+
+#[tokio::test]
+async fn whoever_listens_looks_for_himself_when_the_connection_ends() {
+    let redis = server();
+    let (mut raw, coordination) = (raw(&redis.url).await, connect_patiently(&redis.url).await);
+    let told = listening(&coordination).await;
+    let _: () =
+        redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("pubsub").query_async(&mut raw).await.unwrap();
+    tokio::time::timeout(SOON, told).await.expect("left alone");
+    // And word comes again.
+    let told = listening(&coordination).await;
+    let mine = LockToken::new(1, "tag");
+    assert_eq!(coordination.try_acquire(LOCK, &mine).await.unwrap(), LockAttempt::Acquired);
+    coordination.try_acquire(LOCK, &LockToken::new(2, "tag")).await.unwrap();
+    assert!(coordination.release(LOCK, &mine).await.unwrap());
+    tokio::time::timeout(SOON, told).await.expect("the new connection hears nothing");
+}
+
+/// A user of Redis who may not publish or subscribe has locks all the same.
+#[tokio::test]
+async fn without_the_right_to_publish_there_is_a_lock_and_nobody_tells() {
+    let redis = server();
+    let mut raw = raw(&redis.url).await;
+    let _: () = redis::cmd("ACL")
+        .arg(&["SETUSER", "default", "resetchannels", "-publish", "-subscribe"])
+        .query_async(&mut raw)
+        .await
+        .unwrap();
+    let coordination = connect_patiently(&redis.url).await;
+    let mine = LockToken::new(1, "tag");
+    for _ in 0..2 {
+        assert_eq!(coordination.try_acquire(LOCK, &mine).await.unwrap(), LockAttempt::Acquired);
+        let other = LockToken::new(2, "tag");
+        assert_eq!(coordination.try_acquire(LOCK, &other).await.unwrap(), LockAttempt::Held(mine.clone()));
+        assert!(coordination.release(LOCK, &mine).await.unwrap());
+        assert!(coordination.given_back(LOCK).is_none());
+    }
+}
+
+/// Calls of a command so far, by scripts too.
+async fn calls(redis: &mut MultiplexedConnection, command: &str) -> u64 {
     let info: String = redis::cmd("INFO").arg("commandstats").query_async(redis).await.unwrap();
-    let line = info.lines().find(|line| line.starts_with("cmdstat_evalsha:")).unwrap_or("calls=0,");
-    let (_, calls) = line.split_once("calls=").unwrap();
-    calls.split(',').next().unwrap().parse().unwrap()
+    let name = format!("cmdstat_{command}:calls=");
+    let count = info.lines().find_map(|line| line.strip_prefix(&name)?.split(',').next());
+    count.map_or(0, |count| count.parse().unwrap())
 }
 
 #[tokio::test]
@@ -215,17 +297,18 @@ async fn a_payment_asks_twice_and_a_duplicate_once() {
     let redis = server();
     let (mut raw, coordination) = (raw(&redis.url).await, connect_patiently(&redis.url).await);
     let mut counted = Vec::new();
+    let count = Count { bucket: "1", limit: 100, times: 1 };
     for attempt in 0..20 {
         let key = IdempotencyKey::new(format!("k{attempt}")).unwrap();
         let token = LockToken::new(attempt, "tag");
-        let begun = scripts_called(&mut raw).await;
-        let (_, entered) = coordination.enter_counted("1", 100, LOCK, &key, &token).await.unwrap();
+        let begun = calls(&mut raw, "evalsha").await;
+        let (_, entered) = coordination.enter_counted(count, LOCK, &key, &token).await.unwrap();
         assert_eq!(entered, Some(Entered::Acquired));
         assert!(coordination.leave(LOCK, &key, &cached(100, Status::Pending), &token).await.unwrap());
-        let paid = scripts_called(&mut raw).await;
-        let (_, entered) = coordination.enter_counted("1", 100, LOCK, &key, &token).await.unwrap();
+        let paid = calls(&mut raw, "evalsha").await;
+        let (_, entered) = coordination.enter_counted(count, LOCK, &key, &token).await.unwrap();
         assert!(matches!(entered, Some(Entered::Known(_))));
-        counted.push((paid - begun, scripts_called(&mut raw).await - paid));
+        counted.push((paid - begun, calls(&mut raw, "evalsha").await - paid));
     }
     // A heartbeat that comes in between, once a second, is one call more.
     assert_eq!(counted.into_iter().min(), Some((2, 1)));

@@ -172,6 +172,7 @@ pub async fn wire(
         },
         pricing: Pricing { taxes: settings.taxes.clone(), default_currency: settings.default_currency },
         duplicates: Arc::new(Duplicates::default()),
+        presses: Arc::default(),
     };
     let reconcile = reconcile(settings, settle.clone(), &public_url);
     let outbox = outbox(settings, ambient, &store)?;

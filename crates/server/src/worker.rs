@@ -197,7 +197,7 @@ pub(crate) async fn record_duplicates(app: Arc<App>, mut stopped: watch::Receive
             () = app.clock.sleep(pause.length()) => {}
             _ = stopped.wait_for(|stop| *stop) => return,
         }
-        match app.pay.duplicates.record(&*app.store).await {
+        match app.pay.duplicates.record_due(&*app.store, app.clock.monotonic()).await {
             Ok(()) => pause.ended(),
             Err(error) => pause.failed("Duplicates cannot be recorded right now", &error),
         }

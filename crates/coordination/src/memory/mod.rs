@@ -1,16 +1,15 @@
 //! Coordination in memory: for one server only.
 
-mod expiring;
-
+use crate::bells::Bells;
+use crate::expiring::Expiring;
 use crate::progress::{later, progress};
 use crate::rate::{RATE_WINDOW, counted};
 use async_trait::async_trait;
-use expiring::Expiring;
 use sekali_core::domain::{IdempotencyKey, Payment, PaymentId, UserId};
 use sekali_core::ports::coordination::{CACHE_TTL, LOCK_TTL, STATUS_TTL};
 use sekali_core::ports::{
-    CachedPayment, Clock, CoordinationDown, Current, Entered, IdempotencyCache, Lock, LockAttempt, LockName,
-    LockToken, Lookup, Rate, RateLimit, StatusBoard, Turnstile,
+    CachedPayment, Clock, CoordinationDown, Current, Entered, GivenBack, IdempotencyCache, Lock, LockAttempt,
+    LockName, LockToken, Lookup, Rate, RateLimit, StatusBoard, Turnstile,
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -27,6 +26,7 @@ pub struct MemoryCoordination {
     /// One mutex for everything: each call holds it for less than a microsecond, and none across an
     /// await.
     state: Mutex<State>,
+    bells: Bells,
 }
 
 struct State {
@@ -54,7 +54,15 @@ impl MemoryCoordination {
             locks: Expiring::new(LOCK_TTL, MOST_ENTRIES),
             rates: Expiring::new(RATE_WINDOW, MOST_ENTRIES),
         };
-        Self { clock, state: Mutex::new(state) }
+        Self { clock, state: Mutex::new(state), bells: Bells::new() }
+    }
+
+    fn give_back(&self, name: LockName, token: &LockToken) -> bool {
+        let ours = self.state().released(name, token, self.clock.monotonic());
+        if ours {
+            self.bells.ring(&name.to_string());
+        }
+        ours
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -148,7 +156,11 @@ impl Lock for MemoryCoordination {
     }
 
     async fn release(&self, name: LockName, token: &LockToken) -> Result<bool, CoordinationDown> {
-        Ok(self.state().released(name, token, self.clock.monotonic()))
+        Ok(self.give_back(name, token))
+    }
+
+    fn given_back(&self, name: LockName) -> Option<GivenBack> {
+        Some(self.bells.listen(name))
     }
 }
 
@@ -175,10 +187,8 @@ impl Turnstile for MemoryCoordination {
         entry: &CachedPayment,
         token: &LockToken,
     ) -> Result<bool, CoordinationDown> {
-        let now = self.clock.monotonic();
-        let mut state = self.state();
-        state.cache.put((name.user, key.clone()), entry.clone(), now);
-        Ok(state.released(name, token, now))
+        self.store(name.user, key, entry).await?;
+        Ok(self.give_back(name, token))
     }
 }
 

@@ -5,9 +5,11 @@
 //! interruption, even one that lasted a millisecond between two commands, ends in a new [`Link`]
 //! with a new `trusted_since`, and there is no way around it.
 
+use super::ears::Ears;
 use super::missed::Missed;
 use super::scripts::Scripts;
 use super::{STATUS_TTL, millis, status_key};
+use crate::bells::Bells;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, FromRedisValue, RedisError, ScriptInvocation};
 use sekali_core::domain::PaymentId;
@@ -25,7 +27,7 @@ const GRACE: Duration = Duration::from_millis(2);
 /// machine that is merely busy.
 const PROBE_TIMEOUT: Duration = Duration::from_millis(150);
 /// Between two attempts to connect. With the time-outs, Redis is in use again well within 2 s.
-const RETRY_PAUSE: Duration = Duration::from_millis(150);
+pub(super) const RETRY_PAUSE: Duration = Duration::from_millis(150);
 const RETRY_JITTER: Duration = Duration::from_millis(100);
 /// Between two heartbeats: how long a Redis that was exchanged behind a proxy, without the
 /// connection noticing, can go unseen.
@@ -41,6 +43,8 @@ pub(super) struct Link {
     trusted_since: i64,
     /// Names the run of the process at the other end.
     run: String,
+    /// Hears which locks are given back.
+    ears: Ears,
 }
 
 impl Link {
@@ -64,6 +68,8 @@ pub(super) struct Breaker {
     random: Arc<dyn Random>,
     pub(super) scripts: Scripts,
     pub(super) missed: Missed,
+    /// Wake whoever waits for a lock.
+    pub(super) bells: Arc<Bells>,
     link: RwLock<Option<Arc<Link>>>,
     /// Wakes the keeper when a call has thrown the link away.
     cut: Notify,
@@ -85,6 +91,7 @@ impl Breaker {
             random,
             scripts: Scripts::new(),
             missed: Missed::default(),
+            bells: Arc::new(Bells::new()),
             link: RwLock::new(None),
             cut: Notify::new(),
             down: Mutex::new(None),
@@ -97,6 +104,11 @@ impl Breaker {
             metrics::counter!("sekali_redis_errors_total", "reason" => "cut_off").increment(1);
             CoordinationDown("cut off".to_owned())
         })
+    }
+
+    /// Whether word comes of locks that are given back.
+    pub(super) fn hears(&self) -> bool {
+        self.current().is_some_and(|link| link.ears.are_open())
     }
 
     /// Runs a script. Dropping the call is harmless: the connection's own task takes the answer in.
@@ -211,7 +223,8 @@ impl Breaker {
         }
         let (trusted_since, run) = self.probe(&connection).await?;
         self.make_up(&connection, &run).await?;
-        Ok(Link { connection, trusted_since, run })
+        let ears = Ears::open(self.client.clone(), Arc::clone(&self.bells));
+        Ok(Link { connection, trusted_since, run, ears })
     }
 
     /// Tells the board what it missed, before anything is read from it.

@@ -1,20 +1,23 @@
 //! Coordination on Redis: for any number of servers.
 
 mod breaker;
+mod ears;
 mod entry;
 mod missed;
+mod recall;
 mod scripts;
 
 use crate::progress::{later, progress};
 use crate::rate::{RATE_WINDOW, counted};
 use async_trait::async_trait;
 use breaker::{Breaker, Link};
+use recall::{Recall, Recalled};
 use redis::{FromRedisValue, ParsingError, Value};
 use sekali_core::domain::{IdempotencyKey, Payment, PaymentId, Status, UserId};
 use sekali_core::ports::coordination::{CACHE_TTL, LOCK_TTL, STATUS_TTL, cache_key};
 use sekali_core::ports::{
-    CachedPayment, Clock, CoordinationDown, Current, Entered, IdempotencyCache, Lock, LockAttempt, LockName,
-    LockToken, Lookup, Random, Rate, RateLimit, StatusBoard, Turnstile,
+    CachedPayment, Clock, CoordinationDown, Count, Current, Entered, GivenBack, IdempotencyCache, Lock,
+    LockAttempt, LockName, LockToken, Lookup, Random, Rate, RateLimit, StatusBoard, Turnstile,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +41,7 @@ pub struct RedisUrlError(String);
 /// `sekali_redis_up` and `sekali_redis_errors_total` tell.
 pub struct RedisCoordination {
     breaker: Arc<Breaker>,
+    recall: Recall,
     keeper: JoinHandle<()>,
 }
 
@@ -62,10 +66,11 @@ impl RedisCoordination {
         random: Arc<dyn Random>,
     ) -> Result<Self, RedisUrlError> {
         let client = redis::Client::open(url).map_err(|error| RedisUrlError(error.to_string()))?;
+        let recall = Recall::new(Arc::clone(&clock));
         let breaker = Arc::new(Breaker::new(client, call_timeout, clock, random));
         breaker.try_connect().await;
         let keeper = tokio::spawn(Breaker::keep(Arc::clone(&breaker)));
-        Ok(Self { breaker, keeper })
+        Ok(Self { breaker, recall, keeper })
     }
 
     async fn tell(&self, payment: &Payment) -> Result<(), CoordinationDown> {
@@ -93,25 +98,49 @@ type RawWord = Vec<Option<Vec<u8>>>;
 /// A raw answer, and the board's word on its payment.
 type RawAnswer = (Vec<u8>, RawWord);
 
-/// What an answer comes to. One that is not ours, from before the last outage, or that names another user (it
-/// must not show a payment to a stranger) is none.
-fn believed(link: &Link, user: UserId, (bytes, word): &RawAnswer) -> Option<Lookup> {
-    let (cached, stamp) = entry::decode(bytes)?;
-    if !link.trusts(&stamp) || cached.receipt.payment.user != user {
-        return None;
+/// The stamp of an answer that this server has: Redis then sends nothing for it if it still holds that one.
+fn stamp_of(recalled: Option<&Recalled>) -> &str {
+    recalled.map_or("", |recalled| recalled.stamp.as_str())
+}
+
+impl RedisCoordination {
+    /// What an answer comes to. One that is not ours, from before the last outage, or that names another user (it
+    /// must not show a payment to a stranger) is none.
+    fn believed(
+        &self,
+        link: &Link,
+        (user, key): (UserId, &IdempotencyKey),
+        recalled: Option<Recalled>,
+        (bytes, word): &RawAnswer,
+    ) -> Option<Lookup> {
+        let (cached, stamp) = match &recalled {
+            Some(recalled) if bytes.is_empty() => (recalled.cached.clone(), recalled.stamp.clone()),
+            _ => entry::decode(bytes)?,
+        };
+        if !link.trusts(&stamp) || cached.receipt.payment.user != user {
+            return None;
+        }
+        let current = current(Current::of(&cached.receipt.payment), word, link);
+        let found = Lookup { cached, current };
+        if !recalled.is_some_and(|recalled| recalled.says(&found, &stamp)) {
+            self.recall.keep(user, key, Recalled::new(&found, stamp));
+        }
+        Some(found)
     }
-    let current = current(Current::of(&cached.receipt.payment), word, link);
-    Some(Lookup { cached, current })
 }
 
 #[async_trait]
 impl IdempotencyCache for RedisCoordination {
     async fn lookup(&self, user: UserId, key: &IdempotencyKey) -> Result<Option<Lookup>, CoordinationDown> {
+        let recalled = self.recall.of(user, key);
+        if let Some(found) = recalled.as_ref().and_then(Recalled::final_word) {
+            return Ok(Some(found));
+        }
         let link = self.breaker.link()?;
         let mut invocation = self.breaker.scripts.lookup.key(cache_key(user, key));
-        invocation.arg(STATUS_KEY);
+        invocation.arg(STATUS_KEY).arg(stamp_of(recalled.as_ref()));
         let found: Option<RawAnswer> = self.breaker.call(&link, &invocation).await?;
-        Ok(found.and_then(|answer| believed(&link, user, &answer)))
+        Ok(found.and_then(|answer| self.believed(&link, (user, key), recalled, &answer)))
     }
 
     async fn store(
@@ -120,6 +149,7 @@ impl IdempotencyCache for RedisCoordination {
         key: &IdempotencyKey,
         entry: &CachedPayment,
     ) -> Result<(), CoordinationDown> {
+        self.recall.forget(user, key);
         let json = entry::encode(entry).map_err(|error| CoordinationDown(error.to_string()))?;
         let link = self.breaker.link()?;
         let mut invocation = self.breaker.scripts.store.key(cache_key(user, key));
@@ -190,6 +220,10 @@ impl Lock for RedisCoordination {
         let mut invocation = self.breaker.scripts.release.key(name.to_string());
         self.breaker.call(&link, invocation.arg(&token.0)).await
     }
+
+    fn given_back(&self, name: LockName) -> Option<GivenBack> {
+        self.breaker.hears().then(|| self.breaker.bells.listen(name))
+    }
 }
 
 /// What the entering script says.
@@ -213,14 +247,15 @@ impl RedisCoordination {
     async fn entered(
         &self,
         link: &Link,
-        name: LockName,
+        (name, key): (LockName, &IdempotencyKey),
         token: &LockToken,
+        recalled: Option<Recalled>,
         raw: RawEntered,
     ) -> Result<Entered, CoordinationDown> {
         match raw {
             RawEntered::Acquired => Ok(Entered::Acquired),
             RawEntered::Held(holder) => Ok(Entered::Held(holder_of(&holder))),
-            RawEntered::Known(answer) => match believed(link, name.user, &answer) {
+            RawEntered::Known(answer) => match self.believed(link, (name.user, key), recalled, &answer) {
                 Some(found) => Ok(Entered::Known(Box::new(found))),
                 None => self.try_acquire(name, token).await.map(Entered::from),
             },
@@ -236,31 +271,42 @@ impl Turnstile for RedisCoordination {
         key: &IdempotencyKey,
         token: &LockToken,
     ) -> Result<Entered, CoordinationDown> {
+        let recalled = self.recall.of(name.user, key);
+        if let Some(found) = recalled.as_ref().and_then(Recalled::final_word) {
+            return Ok(Entered::Known(Box::new(found)));
+        }
         let link = self.breaker.link()?;
         let mut invocation = self.breaker.scripts.enter.key(cache_key(name.user, key));
-        invocation.key(name.to_string()).arg(STATUS_KEY).arg(&token.0).arg(millis(LOCK_TTL));
+        invocation.key(name.to_string()).arg(STATUS_KEY).arg(stamp_of(recalled.as_ref()));
+        invocation.arg(&token.0).arg(millis(LOCK_TTL));
         let raw = self.breaker.call(&link, &invocation).await?;
-        self.entered(&link, name, token, raw).await
+        self.entered(&link, (name, key), token, recalled, raw).await
     }
 
     async fn enter_counted(
         &self,
-        bucket: &str,
-        limit: u32,
+        count: Count<'_>,
         name: LockName,
         key: &IdempotencyKey,
         token: &LockToken,
-    ) -> Result<(Rate, Option<Entered>), CoordinationDown> {
+    ) -> Result<(Vec<Rate>, Option<Entered>), CoordinationDown> {
+        let recalled = self.recall.of(name.user, key);
+        if let Some(found) = recalled.as_ref().and_then(Recalled::final_word) {
+            let rates = self.take_all(count).await?;
+            let entered = (!rates.iter().all(Rate::is_over)).then(|| Entered::Known(Box::new(found)));
+            return Ok((rates, entered));
+        }
         let link = self.breaker.link()?;
         let mut invocation = self.breaker.scripts.enter_counted.key(cache_key(name.user, key));
-        invocation.key(name.to_string()).key(rate_key(bucket));
-        invocation.arg(STATUS_KEY).arg(&token.0).arg(millis(LOCK_TTL)).arg(millis(RATE_WINDOW)).arg(limit);
+        invocation.key(name.to_string()).key(rate_key(count.bucket));
+        invocation.arg(STATUS_KEY).arg(stamp_of(recalled.as_ref())).arg(&token.0).arg(millis(LOCK_TTL));
+        invocation.arg(millis(RATE_WINDOW)).arg(count.limit).arg(count.times);
         let (so_far, raw): (Taken, RawEntered) = self.breaker.call(&link, &invocation).await?;
-        let rate = rate_of(so_far, limit);
-        if rate.is_over() {
-            return Ok((rate, None));
+        let rates = rates_of(so_far, count);
+        if rates.iter().all(Rate::is_over) {
+            return Ok((rates, None));
         }
-        Ok((rate, Some(self.entered(&link, name, token, raw).await?)))
+        Ok((rates, Some(self.entered(&link, (name, key), token, recalled, raw).await?)))
     }
 
     async fn leave(
@@ -270,6 +316,7 @@ impl Turnstile for RedisCoordination {
         entry: &CachedPayment,
         token: &LockToken,
     ) -> Result<bool, CoordinationDown> {
+        self.recall.forget(name.user, key);
         let json = entry::encode(entry).map_err(|error| CoordinationDown(error.to_string()))?;
         let link = self.breaker.link()?;
         let mut invocation = self.breaker.scripts.leave.key(cache_key(name.user, key));
@@ -285,19 +332,26 @@ fn holder_of(token: &[u8]) -> LockToken {
 #[async_trait]
 impl RateLimit for RedisCoordination {
     async fn take(&self, bucket: &str, limit: u32) -> Result<Rate, CoordinationDown> {
+        let rates = self.take_all(Count { bucket, limit, times: 1 }).await?;
+        rates.first().copied().ok_or_else(|| CoordinationDown("nothing was counted".to_owned()))
+    }
+
+    async fn take_all(&self, count: Count<'_>) -> Result<Vec<Rate>, CoordinationDown> {
         let link = self.breaker.link()?;
-        let mut invocation = self.breaker.scripts.take.key(rate_key(bucket));
-        invocation.arg(millis(RATE_WINDOW));
-        Ok(rate_of(self.breaker.call(&link, &invocation).await?, limit))
+        let mut invocation = self.breaker.scripts.take.key(rate_key(count.bucket));
+        invocation.arg(millis(RATE_WINDOW)).arg(count.times);
+        Ok(rates_of(self.breaker.call(&link, &invocation).await?, count))
     }
 }
 
 /// The count, and the milliseconds until the window ends.
 type Taken = (i64, i64);
 
-fn rate_of((count, left): Taken, limit: u32) -> Rate {
-    let count = u32::try_from(count).unwrap_or(u32::MAX);
-    counted(count, limit, Duration::from_millis(u64::try_from(left).unwrap_or(0)))
+/// Where each of those stands that were counted at once.
+fn rates_of((last, left): Taken, Count { limit, times, .. }: Count<'_>) -> Vec<Rate> {
+    let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
+    let of = |after: u32| counted(u32::try_from(last - i64::from(after)).unwrap_or(u32::MAX), limit, left);
+    (0..times).rev().map(of).collect()
 }
 
 fn rate_key(bucket: &str) -> String {

@@ -24,6 +24,9 @@
 
 use redis::Script;
 
+/// Where servers hear which locks were given back while somebody waited. (The scripts have it in their text.)
+pub(super) const GIVEN_BACK: &str = "payment:given_back";
+
 /// Scripts by name, compiled (hashed) once.
 pub(super) struct Scripts {
     pub(super) lookup: Script,
@@ -39,19 +42,21 @@ pub(super) struct Scripts {
     pub(super) probe: Script,
 }
 
-/// `answer(key, prefix)`: the answer under a key, and the board's word on its payment; `false` if there is none.
+/// `answer(key, prefix, have)`: the answer under a key, and the board's word on its payment; `false` if there is none.
+/// An answer with the stamp that the caller has is not sent: it is empty.
 /// The payment's number is cut out of the text, not decoded: Lua's numbers are floats. (The board's key is
 /// computed, which a Redis Cluster does not allow; coordination is one Redis.)
 macro_rules! answer {
     () => {
         r#"
-local function answer(key, prefix)
+local function answer(key, prefix, have)
   local entry = redis.pcall('GET', key)
   if type(entry) ~= 'string' then return false end
   local payment = string.match(entry, '"payment_id":(%d+)')
   if not payment then return false end
   local word = redis.pcall('HMGET', prefix .. payment, 'changing', 'stamp', 'status', 'payable')
   if word.err then word = {'1', '', false, false} end
+  if have ~= '' and string.sub(entry, -2 - #have) == have .. '"}' then entry = '' end
   return {entry, word}
 end
 "#
@@ -71,31 +76,47 @@ end
     };
 }
 
-/// `acquire(key, token, ttl)`: the holder's token, or nothing if it is ours now. A lock that would never end, or
-/// that is no text, was not written by us; it must not make every payment wait for ever.
-macro_rules! acquire {
+/// `awaited(key)`: the name of the note that somebody waits for this lock.
+macro_rules! awaited {
     () => {
-        r"
-local function acquire(key, token, ttl)
-  if redis.call('SET', key, token, 'NX', 'PX', ttl) then return false end
-  local holder = redis.pcall('GET', key)
-  if type(holder) == 'string' and redis.call('PTTL', key) >= 0 then return holder end
-  redis.call('SET', key, token, 'PX', ttl)
-  return false
-end
+        "
+local function awaited(key) return 'payment:awaited:' .. key end
 "
     };
 }
 
-/// `take(key, window)`: the count, and the milliseconds until the window ends.
+/// `acquire(key, token, ttl)`: the holder's token, or nothing if it is ours now. A lock that would never end, or
+/// that is no text, was not written by us; it must not make every payment wait for ever. Whoever is told of a holder
+/// waits, and leaves a note of it.
+macro_rules! acquire {
+    () => {
+        concat!(
+            awaited!(),
+            r"
+local function acquire(key, token, ttl)
+  if redis.call('SET', key, token, 'NX', 'PX', ttl) then return false end
+  local holder = redis.pcall('GET', key)
+  if type(holder) == 'string' and redis.call('PTTL', key) >= 0 then
+    redis.call('SET', awaited(key), '1', 'PX', ttl)
+    return holder
+  end
+  redis.call('SET', key, token, 'PX', ttl)
+  return false
+end
+"
+        )
+    };
+}
+
+/// `take(key, window, times)`: the count, and the milliseconds until the window ends.
 macro_rules! take {
     () => {
         r"
-local function take(key, window)
-  local count = redis.pcall('INCR', key)
+local function take(key, window, times)
+  local count = redis.pcall('INCRBY', key, times)
   if type(count) ~= 'number' then
     redis.call('DEL', key)
-    count = redis.call('INCR', key)
+    count = redis.call('INCRBY', key, times)
   end
   local left = redis.call('PTTL', key)
   if left < 0 then
@@ -108,20 +129,25 @@ end
     };
 }
 
-/// `release(key, token)`: 1 if it was ours.
+/// `release(key, token)`: 1 if it was ours. Every server hears of it where somebody waits. (Where a user of Redis may
+/// not publish, nobody does: then waiters look again by themselves.)
 macro_rules! release {
     () => {
-        r"
+        concat!(
+            awaited!(),
+            r"
 local function release(key, token)
-  if redis.pcall('GET', key) == token then return redis.call('DEL', key) end
-  return 0
+  if redis.pcall('GET', key) ~= token then return 0 end
+  if redis.call('DEL', key, awaited(key)) == 2 then redis.pcall('PUBLISH', 'payment:given_back', key) end
+  return 1
 end
 "
+        )
     };
 }
 
-/// `KEYS`: the answer's; `ARGV`: what status keys begin with.
-const LOOKUP: &str = concat!(answer!(), "return answer(KEYS[1], ARGV[1])");
+/// `KEYS`: the answer's; `ARGV`: what status keys begin with, and the stamp that the caller has.
+const LOOKUP: &str = concat!(answer!(), "return answer(KEYS[1], ARGV[1], ARGV[2])");
 
 /// `KEYS`: the answer's; `ARGV`: the run, the TTL, and the JSON object.
 const STORE: &str = concat!(keep!(), "keep(KEYS[1], ARGV[1], ARGV[2], ARGV[3]) return true");
@@ -132,10 +158,13 @@ const ACQUIRE: &str = concat!(acquire!(), "return acquire(KEYS[1], ARGV[1], ARGV
 /// `KEYS`: the lock's; `ARGV`: the token.
 const RELEASE: &str = concat!(release!(), "return release(KEYS[1], ARGV[1])");
 
-/// `KEYS`: the answer's and the lock's; `ARGV`: what status keys begin with, the token and the lock's TTL. The
+/// `KEYS`: the answer's and the lock's; `ARGV`: as [`LOOKUP`], then the token and the lock's TTL. The
 /// answer, or the holder's token, or nothing if the lock is ours now.
-const ENTER: &str =
-    concat!(answer!(), acquire!(), "return answer(KEYS[1], ARGV[1]) or acquire(KEYS[2], ARGV[2], ARGV[3])");
+const ENTER: &str = concat!(
+    answer!(),
+    acquire!(),
+    "return answer(KEYS[1], ARGV[1], ARGV[2]) or acquire(KEYS[2], ARGV[3], ARGV[4])"
+);
 
 /// `KEYS`: the answer's and the lock's; `ARGV`: the run, the answer's TTL, the JSON object, and the token.
 const LEAVE: &str =
@@ -171,19 +200,20 @@ redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return true
 ";
 
-/// `KEYS`: the counter's; `ARGV`: how long a window is. The count and the milliseconds until the window ends.
-const TAKE: &str = concat!(take!(), "return take(KEYS[1], ARGV[1])");
+/// `KEYS`: the counter's; `ARGV`: how long a window is, and how many to count. The count and the milliseconds until
+/// the window ends.
+const TAKE: &str = concat!(take!(), "return take(KEYS[1], ARGV[1], ARGV[2])");
 
-/// As [`ENTER`], with the counter's key and the window's length behind the others, and the limit at last: the count,
-/// and what entering comes to, or nothing for who is over the limit.
+/// As [`ENTER`], with the counter's key behind the others, then the window's length, the limit, and how many to count:
+/// the count, and what entering comes to, or nothing if the first of them is over the limit.
 const ENTER_COUNTED: &str = concat!(
     answer!(),
     acquire!(),
     take!(),
     r"
-local rate = take(KEYS[3], ARGV[4])
-if rate[1] > tonumber(ARGV[5]) then return {rate, false} end
-return {rate, answer(KEYS[1], ARGV[1]) or acquire(KEYS[2], ARGV[2], ARGV[3])}
+local rate = take(KEYS[3], ARGV[5], ARGV[7])
+if rate[1] - tonumber(ARGV[7]) >= tonumber(ARGV[6]) then return {rate, false} end
+return {rate, answer(KEYS[1], ARGV[1], ARGV[2]) or acquire(KEYS[2], ARGV[3], ARGV[4])}
 "
 );
 

@@ -280,6 +280,7 @@ fn flows(sim: &Arc<Sim>, server: usize, holder: u64) -> Flows {
         probe: sim.clone(),
         pricing: Pricing { taxes: TaxRule::defaults(), default_currency: Currency::PHP },
         duplicates: Arc::new(Duplicates::default()),
+        presses: Arc::default(),
     };
     let hours = if sim.seed.is_multiple_of(3) { 24 } else { 1 };
     let rules = CheckoutRules {

@@ -9,9 +9,11 @@ use crate::domain::{
 };
 use crate::ports::coordination::{CACHE_TTL, LOCK_TTL, STATUS_TTL};
 use crate::ports::{
-    CachedPayment, Current, Entered, LockAttempt, LockName, LockToken, RateLimit, StatusBoard, Turnstile,
+    CachedPayment, Count, Current, Entered, LockAttempt, LockName, LockToken, Rate, RateLimit, StatusBoard,
+    Turnstile,
 };
 use async_trait::async_trait;
+use futures_util::FutureExt;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -99,6 +101,8 @@ pub async fn passes<B: Bench>(open: impl AsyncFn() -> B) {
     who_leaves_late_keeps_an_answer_and_nobody_elses_lock(&open().await).await;
     nobody_gets_the_lock_of_a_key_that_is_known(&open().await).await;
     who_is_over_the_limit_comes_no_further(&open().await).await;
+    several_are_counted_at_once(&open().await).await;
+    who_waits_is_told_when_the_lock_is_given_back(&open().await).await;
     a_limit_counts_exactly(&open().await).await;
     a_window_begins_with_its_first_request(&open().await).await;
 }
@@ -323,7 +327,10 @@ async fn who_is_over_the_limit_comes_no_further(bench: &dyn Bench) {
     let coordination = bench.coordination();
     let (mine, yours) = (LockToken::new(1, "tag"), LockToken::new(2, "other"));
     let enter = async |limit: u32, text: &str, token: &LockToken| {
-        coordination.enter_counted("user:1", limit, NAME, &key(text), token).await.unwrap()
+        let count = Count { bucket: "user:1", limit, times: 1 };
+        let (rates, entered) = coordination.enter_counted(count, NAME, &key(text), token).await.unwrap();
+        assert_eq!(rates.len(), 1);
+        (rates[0], entered)
     };
     coordination.store(USER, &key("k"), &cached(100, Status::Pending)).await.unwrap();
     coordination.publish(&payment(100, Status::Completed)).await.unwrap();
@@ -356,6 +363,60 @@ async fn who_is_over_the_limit_comes_no_further(bench: &dyn Bench) {
     let (rate, entered) = enter(4, "k", &mine).await;
     assert_eq!(rate.remaining, 3);
     assert!(matches!(entered, Some(Entered::Known(_))));
+}
+
+async fn several_are_counted_at_once(bench: &dyn Bench) {
+    let coordination = bench.coordination();
+    let token = LockToken::new(1, "tag");
+    let count = |times| Count { bucket: "user:1", limit: 5, times };
+    let left = |rates: &[Rate]| rates.iter().map(|rate| (rate.remaining, rate.is_over())).collect::<Vec<_>>();
+    let rates = coordination.take_all(count(2)).await.unwrap();
+    assert_eq!(left(&rates), [(4, false), (3, false)]);
+
+    // Some of them are over the limit: the others go in.
+    let (rates, entered) = coordination.enter_counted(count(4), NAME, &key("k"), &token).await.unwrap();
+    assert_eq!(left(&rates), [(2, false), (1, false), (0, false), (0, true)]);
+    assert_eq!(entered, Some(Entered::Acquired));
+    assert!(coordination.release(NAME, &token).await.unwrap());
+
+    let (rates, entered) = coordination.enter_counted(count(2), NAME, &key("k"), &token).await.unwrap();
+    assert_eq!(left(&rates), [(0, true), (0, true)]);
+    assert!(rates.iter().all(|rate| rate.retry_after.is_some_and(|wait| wait <= MINUTE)));
+    assert_eq!(entered, None);
+    assert_eq!(
+        coordination.try_acquire(NAME, &token).await.unwrap(),
+        LockAttempt::Acquired,
+        "nobody took it"
+    );
+}
+
+async fn who_waits_is_told_when_the_lock_is_given_back(bench: &dyn Bench) {
+    let coordination = bench.coordination();
+    let (mine, yours) = (LockToken::new(1, "tag"), LockToken::new(2, "other"));
+    // An adapter may need a moment until it hears anything.
+    let soon = async || {
+        while coordination.given_back(NAME).is_none() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(MINUTE, soon()).await.unwrap();
+    for leaves in [false, true] {
+        assert_eq!(coordination.enter(NAME, &key("new"), &mine).await.unwrap(), Entered::Acquired);
+        let mut told = coordination.given_back(NAME).unwrap();
+        assert_eq!(
+            coordination.enter(NAME, &key("other"), &yours).await.unwrap(),
+            Entered::Held(mine.clone())
+        );
+        let waits = (&mut told).now_or_never().is_none();
+        assert!(waits, "told before anything was given back");
+        if leaves {
+            let entry = cached(100, Status::Pending);
+            assert!(coordination.leave(NAME, &key("k"), &entry, &mine).await.unwrap());
+        } else {
+            assert!(coordination.release(NAME, &mine).await.unwrap());
+        }
+        tokio::time::timeout(MINUTE, told).await.unwrap();
+    }
 }
 
 async fn a_limit_counts_exactly(bench: &dyn Bench) {

@@ -11,9 +11,11 @@
 mod duplicates;
 mod idempotency;
 mod lock;
+mod together;
 mod transaction;
 
 pub use duplicates::Duplicates;
+pub use together::Presses;
 
 use super::Stopwatch;
 use crate::domain::{
@@ -23,7 +25,9 @@ use crate::domain::{
 use crate::ports::{Clock, Point, Probe, Random, Rate, RateLimit, Store, StoreError, Turnstile};
 use lock::{Found, Turn};
 use std::sync::Arc;
+use std::time::Duration;
 use thiserror::Error;
+use together::{Boarded, Word};
 use transaction::Written;
 
 /// A well-formed wish to pay: the fields are checked, the amount is positive.
@@ -179,6 +183,20 @@ pub struct Pay {
     pub pricing: Pricing,
     /// Remembers duplicates for the record.
     pub duplicates: Arc<Duplicates>,
+    /// Lets presses of one button go together; one for a server.
+    pub presses: Arc<Presses>,
+}
+
+/// One way through the five steps, for one press or for several of the same.
+struct Run<'a> {
+    request: &'a PayRequest,
+    toll: Option<&'a Toll<'a>>,
+    /// So many presses go together.
+    many: u32,
+    /// Since when the press has waited, by the monotonic clock.
+    since: Duration,
+    /// What catches a duplicate that the cache knows.
+    caught: Caught,
 }
 
 impl Pay {
@@ -195,10 +213,9 @@ impl Pay {
         request: &PayRequest,
         toll: Option<&Toll<'_>>,
     ) -> (Option<Rate>, Result<Answer, PayError>) {
-        let mut rate = None;
-        let answer = match self.only_patients_pay(request).await {
-            Ok(()) => self.five_steps(request, toll, &mut rate).await,
-            Err(error) => Err(error),
+        let (rate, answer) = match self.only_patients_pay(request).await {
+            Ok(()) => self.press(request, toll).await,
+            Err(error) => (None, Err(error)),
         };
         count(&answer);
         if let Ok(Answer::Duplicate(duplicate)) = &answer {
@@ -207,25 +224,59 @@ impl Pay {
         (rate, answer)
     }
 
-    async fn five_steps(
+    /// Together with presses of the same button that are here already, if there are any. (The standard's contract wants
+    /// to hear at once that its twin is in flight: it never waits here.)
+    async fn press(
         &self,
         request: &PayRequest,
         toll: Option<&Toll<'_>>,
-        rate: &mut Option<Rate>,
-    ) -> Result<Answer, PayError> {
+    ) -> (Option<Rate>, Result<Answer, PayError>) {
+        let since = self.clock.monotonic();
+        let mut run = Run { request, toll, many: 1, since, caught: Caught::Cache };
+        if request.twin == Twin::Refuse {
+            let (rates, answer) = self.five_steps(&run).await;
+            return (rates.first().copied(), answer);
+        }
+        let lead = match self.presses.board(request) {
+            Boarded::First(lead) => Some(lead),
+            Boarded::Behind(word) => {
+                run.caught = Caught::Lock;
+                match self.wait_for(word, since).await {
+                    Some(Word::Lead(lead)) => Some(lead),
+                    Some(Word::Told(rate, answer)) => return (rate, self.told(request, answer)),
+                    None => None,
+                }
+            }
+        };
+        run.many = lead.as_ref().map_or(1, together::Lead::many);
+        let (rates, answer) = self.five_steps(&run).await;
+        if let Some(lead) = lead {
+            lead.tell(&rates, &answer);
+        }
+        (rates.first().copied(), answer)
+    }
+
+    async fn five_steps(&self, run: &Run<'_>) -> (Vec<Rate>, Result<Answer, PayError>) {
+        let mut rates = Vec::new();
+        let answer = self.steps(run, &mut rates).await;
+        (rates, answer)
+    }
+
+    async fn steps(&self, run: &Run<'_>, rates: &mut Vec<Rate>) -> Result<Answer, PayError> {
+        let request = run.request;
         let mut watch = Stopwatch::start(&*self.clock, &*self.probe);
 
         // 1. Idempotency: a key that is known is answered from the cache. The trip that asks takes the lock, too,
         //    if the key is not known and nobody has it, and counts the request.
         let ticket = self.ticket(request);
-        let found = self.arrive(request, &ticket, toll, rate).await?;
+        let found = self.arrive(run, &ticket, rates).await?;
         watch.passed(Point::LookedUp);
         if let Found::Answer(duplicate) = found {
             return Ok(Answer::Duplicate(duplicate));
         }
 
         // 2. Lock: whoever presses twice waits for the first press.
-        let turn = self.take_turn(request, &ticket, found).await?;
+        let turn = self.take_turn(request, &ticket, found, run.since).await?;
         watch.passed(Point::Locked);
         if let Turn::AnsweredMeanwhile(duplicate) = turn {
             return Ok(Answer::Duplicate(duplicate));

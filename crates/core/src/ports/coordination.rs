@@ -6,6 +6,7 @@ use crate::domain::{
     ConsultationId, Fingerprint, IdempotencyKey, Payment, PaymentId, Receipt, Status, UserId,
 };
 use async_trait::async_trait;
+use std::pin::Pin;
 use std::time::Duration;
 use thiserror::Error;
 
@@ -135,6 +136,9 @@ pub enum LockAttempt {
     Held(LockToken),
 }
 
+/// Ends when a lock may have been given back.
+pub type GivenBack = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// The lock of step 2. For speed only: it may expire while its holder still works.
 #[async_trait]
 pub trait Lock: Send + Sync {
@@ -143,6 +147,12 @@ pub trait Lock: Send + Sync {
 
     /// Deletes the lock if it still holds this token, in one atomic step. `false`: it was no longer ours.
     async fn release(&self, name: LockName, token: &LockToken) -> Result<bool, CoordinationDown>;
+
+    /// Listens from now on for the lock to be given back. It may end for nothing, and say nothing of a lock that
+    /// expires: who waits looks again, and now and then in any case. `None`: nobody tells here, or not now.
+    fn given_back(&self, _: LockName) -> Option<GivenBack> {
+        None
+    }
 }
 
 /// Where a caller stands with the rate limit, this request counted.
@@ -163,11 +173,31 @@ impl Rate {
     }
 }
 
+/// Requests to be counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Count<'a> {
+    /// What they are counted in.
+    pub bucket: &'a str,
+    /// So many are let through in a minute.
+    pub limit: u32,
+    /// How many they are.
+    pub times: u32,
+}
+
 /// Counts requests: at most `limit` in the minute that begins with a bucket's first one.
 #[async_trait]
 pub trait RateLimit: Send + Sync {
     /// Counts one request of `bucket`.
     async fn take(&self, bucket: &str, limit: u32) -> Result<Rate, CoordinationDown>;
+
+    /// Counts several; where each of them stands, in the order in which they are counted.
+    async fn take_all(&self, count: Count<'_>) -> Result<Vec<Rate>, CoordinationDown> {
+        let mut rates = Vec::new();
+        for _ in 0..count.times {
+            rates.push(self.take(count.bucket, count.limit).await?);
+        }
+        Ok(rates)
+    }
 }
 
 /// What a request finds at the turnstile.
@@ -202,21 +232,20 @@ pub trait Turnstile: IdempotencyCache + Lock + RateLimit {
         self.try_acquire(name, token).await.map(Entered::from)
     }
 
-    /// Counts the request first, as [`RateLimit::take`] does. Whoever is over the limit comes no further: `None`,
-    /// and neither cache nor lock was asked.
+    /// Counts the requests first, as [`RateLimit::take_all`] does. If all of them are over the limit nobody comes any
+    /// further: `None`, and neither cache nor lock was asked.
     async fn enter_counted(
         &self,
-        bucket: &str,
-        limit: u32,
+        count: Count<'_>,
         name: LockName,
         key: &IdempotencyKey,
         token: &LockToken,
-    ) -> Result<(Rate, Option<Entered>), CoordinationDown> {
-        let rate = self.take(bucket, limit).await?;
-        if rate.is_over() {
-            return Ok((rate, None));
+    ) -> Result<(Vec<Rate>, Option<Entered>), CoordinationDown> {
+        let rates = self.take_all(count).await?;
+        if rates.iter().all(Rate::is_over) {
+            return Ok((rates, None));
         }
-        Ok((rate, Some(self.enter(name, key, token).await?)))
+        Ok((rates, Some(self.enter(name, key, token).await?)))
     }
 
     /// Keeps an answer, and deletes the lock if it still holds this token. `false`: it was no longer ours; the

@@ -14,8 +14,8 @@ pub mod store;
 pub use clock::{Clock, Random};
 pub use console::ConsoleStore;
 pub use coordination::{
-    CachedPayment, CoordinationDown, Current, Entered, IdempotencyCache, Lock, LockAttempt, LockName,
-    LockToken, Lookup, Rate, RateLimit, StatusBoard, Turnstile,
+    CachedPayment, CoordinationDown, Count, Current, Entered, GivenBack, IdempotencyCache, Lock, LockAttempt,
+    LockName, LockToken, Lookup, Rate, RateLimit, StatusBoard, Turnstile,
 };
 pub use gateway::{
     Gateway, GatewayCharge, GatewayDispute, GatewayError, GatewayEvent, GatewayIntent, GatewayPage,

@@ -16,6 +16,7 @@ mod pay {
     mod prices;
     mod refusals;
     mod steps;
+    mod together;
     mod toll;
     mod waiting;
 }

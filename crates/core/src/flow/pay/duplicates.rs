@@ -8,11 +8,17 @@ use crate::domain::{Actor, Entry, Origin, PaymentFile, PaymentId, Timestamp, Wha
 use crate::flow::decide::decide;
 use crate::ports::{Store, StoreError};
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use uuid::Uuid;
 
 /// Payments whose duplicates are counted at once; beyond that some go uncounted until the next round.
 const MOST: usize = 10_000;
+/// A payment whose duplicates were noted is not noted again before this (design, part 6) ...
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// ... and twice as long after each further note while they go on, up to this: a note costs the database what some ten
+/// duplicates cost the cache, and somebody who knocks without end must not make it write without end.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// What was counted of one payment since the last round.
 struct Tally {
@@ -24,15 +30,36 @@ struct Tally {
     at: Timestamp,
 }
 
-/// The duplicates since the last round, by payment.
+/// When a payment's duplicates were noted, and for how long they are not noted again; by the monotonic clock.
+#[derive(Clone, Copy)]
+struct Noted {
+    at: Duration,
+    pause: Duration,
+}
+
+impl Noted {
+    fn is_over(self, now: Duration) -> bool {
+        now >= self.at + self.pause
+    }
+
+    /// Nobody has knocked for so long that the next one is a first one again.
+    fn is_forgotten(self, now: Duration) -> bool {
+        now >= self.at + 2 * self.pause
+    }
+}
+
+/// The duplicates since they were noted last, by payment.
 #[derive(Default)]
-pub struct Duplicates(Mutex<BTreeMap<PaymentId, Tally>>);
+pub struct Duplicates {
+    counted: Mutex<BTreeMap<PaymentId, Tally>>,
+    noted: Mutex<BTreeMap<PaymentId, Noted>>,
+}
 
 impl Duplicates {
     /// Counts one.
     pub(super) fn count(&self, request: &PayRequest, duplicate: &Duplicate, at: Timestamp) {
         let (payment, reference) = (duplicate.receipt.payment.id, duplicate.receipt.payment.reference);
-        let mut tallies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tallies = lock(&self.counted);
         if tallies.len() >= MOST && !tallies.contains_key(&payment) {
             metrics::counter!("sekali_duplicates_unrecorded_total").increment(1);
             return;
@@ -43,10 +70,35 @@ impl Duplicates {
         tallies.insert(payment, Tally { reference, times, caught: duplicate.caught, key_hash, origin, at });
     }
 
-    /// Puts what was counted into the record: one entry a payment, of the last duplicate, with how many there
-    /// were. What cannot be recorded now is counted with what comes next; the first failure is returned.
+    /// Puts into the record what was counted of those payments that were not noted just now: one entry a payment, of
+    /// the last duplicate, with how many there were. What cannot be recorded now is counted with what comes next;
+    /// the first failure is returned.
+    pub async fn record_due(&self, store: &dyn Store, now: Duration) -> Result<(), StoreError> {
+        let due = self.take_due(now);
+        self.note(store, due).await
+    }
+
+    /// Puts all that was counted into the record, as [`Self::record_due`] does.
     pub async fn record(&self, store: &dyn Store) -> Result<(), StoreError> {
-        let counted = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let all = std::mem::take(&mut *lock(&self.counted));
+        self.note(store, all).await
+    }
+
+    fn take_due(&self, now: Duration) -> BTreeMap<PaymentId, Tally> {
+        let (mut counted, mut noted) = (lock(&self.counted), lock(&self.noted));
+        noted.retain(|_, noted| !noted.is_forgotten(now));
+        let is_due = |payment: &PaymentId| noted.get(payment).is_none_or(|last| last.is_over(now));
+        let (due, rest) = std::mem::take(&mut *counted).into_iter().partition(|(payment, _)| is_due(payment));
+        *counted = rest;
+        let due: BTreeMap<PaymentId, Tally> = due;
+        for payment in due.keys() {
+            let pause = noted.get(payment).map_or(FIRST_PAUSE, |last| (2 * last.pause).min(LONGEST_PAUSE));
+            noted.insert(*payment, Noted { at: now, pause });
+        }
+        due
+    }
+
+    async fn note(&self, store: &dyn Store, counted: BTreeMap<PaymentId, Tally>) -> Result<(), StoreError> {
         let mut failed = None;
         for (payment, tally) in counted {
             match record(store, payment, &tally).await {
@@ -62,12 +114,16 @@ impl Duplicates {
     }
 
     fn put_back(&self, payment: PaymentId, kept: Tally) {
-        let mut tallies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tallies = lock(&self.counted);
         match tallies.get_mut(&payment) {
             Some(newer) => newer.times += kept.times,
             None => drop(tallies.insert(payment, kept)),
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn record(store: &dyn Store, payment: PaymentId, tally: &Tally) -> Result<(), StoreError> {
@@ -133,7 +189,7 @@ mod tests {
     }
 
     fn times(duplicates: &Duplicates, payment: i64) -> Option<u64> {
-        duplicates.0.lock().unwrap().get(&PaymentId(payment)).map(|tally| tally.times)
+        lock(&duplicates.counted).get(&PaymentId(payment)).map(|tally| tally.times)
     }
 
     #[test]
@@ -143,7 +199,7 @@ mod tests {
             (0..many).for_each(|_| duplicates.count(&request(), &duplicate_of(1), AT));
         };
         count(3);
-        let kept = duplicates.0.lock().unwrap().remove(&PaymentId(1)).unwrap();
+        let kept = lock(&duplicates.counted).remove(&PaymentId(1)).unwrap();
         count(2);
         duplicates.put_back(PaymentId(1), kept);
         assert_eq!(times(&duplicates, 1), Some(5));
@@ -159,5 +215,25 @@ mod tests {
         let times = |payment| times(&duplicates, payment);
         assert_eq!([times(0), times(1), times(most - 1)], [Some(2), Some(1), Some(1)]);
         assert_eq!([times(most), times(most + 1)], [None, None]);
+    }
+
+    /// Seconds at which a payment is noted whose duplicates come at these.
+    fn noted_at(seconds: impl Fn(u64) -> bool) -> Vec<u64> {
+        let duplicates = Duplicates::default();
+        let notes = |second: &u64| {
+            if seconds(*second) {
+                duplicates.count(&request(), &duplicate_of(1), AT);
+            }
+            !duplicates.take_due(Duration::from_secs(*second)).is_empty()
+        };
+        (0..60).filter(notes).collect()
+    }
+
+    #[test]
+    fn who_knocks_without_end_is_noted_less_and_less_often_and_others_at_once() {
+        assert_eq!(noted_at(|second| second < 20), [0, 1, 3, 7, 12, 17, 22]);
+        assert_eq!(noted_at(|second| [0, 1, 30].contains(&second)), [0, 1, 30]);
+        // Two that are further apart than the pause is long begin anew.
+        assert_eq!(noted_at(|second| second % 10 == 0), [0, 10, 20, 30, 40, 50]);
     }
 }

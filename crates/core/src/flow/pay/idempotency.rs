@@ -1,40 +1,59 @@
 //! Steps 1 and 4: what the cache knows of a key.
 
 use super::lock::{Found, Ticket};
-use super::{Caught, Duplicate, Pay, PayError, PayRequest, Toll, Written};
-use crate::domain::{Currency, Money};
-use crate::ports::{CachedPayment, CoordinationDown, Current, Entered, Lookup, Rate};
+use super::{Answer, Caught, Duplicate, Pay, PayError, PayRequest, Run, Toll, Written};
+use crate::domain::{Currency, Money, PaymentId};
+use crate::ports::{CachedPayment, CoordinationDown, Count, Current, Entered, Lookup, Rate};
 
 impl Pay {
-    /// The first [`Pay::enter`], which counts the request where it has to be. With the shared counter out of reach
+    /// The first [`Pay::enter`], which counts the presses where they have to be. With the shared counter out of reach
     /// this server's own counts.
     pub(super) async fn arrive(
         &self,
-        request: &PayRequest,
+        run: &Run<'_>,
         ticket: &Ticket,
-        toll: Option<&Toll<'_>>,
-        rate: &mut Option<Rate>,
+        rates: &mut Vec<Rate>,
     ) -> Result<Found, PayError> {
-        let Some(Toll { bucket, limit, otherwise }) = toll else {
+        let (request, caught) = (run.request, run.caught);
+        let Some(Toll { bucket, limit, otherwise }) = run.toll else {
             log_request(request, self.pricing.default_currency);
-            return self.enter(request, ticket, Caught::Cache).await;
+            return self.enter(request, ticket, caught).await;
         };
         let (name, key, token) = (ticket.name, &request.key, &ticket.token);
-        let entered = match self.turnstile.enter_counted(bucket, *limit, name, key, token).await {
+        let count = Count { bucket, limit: *limit, times: run.many };
+        let entered = match self.turnstile.enter_counted(count, name, key, token).await {
             Ok((counted, entered)) => {
-                *rate = Some(counted);
+                *rates = counted;
                 Ok(entered.ok_or(PayError::OverLimit)?)
             }
             Err(down) => {
-                *rate = otherwise.take(bucket, *limit).await.ok();
-                if rate.is_some_and(|rate| rate.is_over()) {
+                *rates = otherwise.take_all(count).await.unwrap_or_default();
+                if rates.first().is_some_and(Rate::is_over) {
                     return Err(PayError::OverLimit);
                 }
                 Err(down)
             }
         };
         log_request(request, self.pricing.default_currency);
-        self.found(request, entered, Caught::Cache).await
+        self.found(request, entered, caught).await
+    }
+
+    /// What a press is told that another one of the same has gone for, with the lines that it leaves.
+    pub(super) fn told(
+        &self,
+        request: &PayRequest,
+        answer: Result<Answer, PayError>,
+    ) -> Result<Answer, PayError> {
+        if answer != Err(PayError::OverLimit) {
+            log_request(request, self.pricing.default_currency);
+        }
+        match &answer {
+            Ok(Answer::Duplicate(found)) if found.caught != Caught::Database => {
+                log_returning(request, found.receipt.payment.id);
+            }
+            _ => {}
+        }
+        answer
     }
 
     /// Looks the key up in the cache, and takes the lock if it is not there and nobody has it.
@@ -85,11 +104,7 @@ impl Pay {
         let Current::Known { status, can_be_paid } = current else {
             return self.answer_as_it_changes(cached).await;
         };
-        tracing::info!(
-            idempotency_key = request.key.as_str(),
-            payment_id = cached.receipt.payment.id.0,
-            "Payment: Returning cached response"
-        );
+        log_returning(request, cached.receipt.payment.id);
         Ok(Some(Duplicate { same_key: true, receipt: cached.receipt, status, can_be_paid, caught }))
     }
 
@@ -118,5 +133,13 @@ pub(super) fn log_request(request: &PayRequest, assumed: Currency) {
         amount,
         payment_method = request.method.as_str(),
         "Payment: Processing payment"
+    );
+}
+
+fn log_returning(request: &PayRequest, payment: PaymentId) {
+    tracing::info!(
+        idempotency_key = request.key.as_str(),
+        payment_id = payment.0,
+        "Payment: Returning cached response"
     );
 }

@@ -1,10 +1,13 @@
 //! Steps 2 and 5: one request at a time for a patient and a consultation, as far as that can be had.
 
+use super::together::Word;
 use super::{Caught, Duplicate, Pay, PayError, PayRequest, Twin, Written};
 use crate::domain::IdempotencyKey;
 use crate::domain::idempotency::hex;
 use crate::ports::coordination::{CACHE_TTL, LOCK_TTL, cache_key};
-use crate::ports::{CoordinationDown, LockName, LockToken};
+use crate::ports::{CoordinationDown, GivenBack, LockName, LockToken};
+use futures_channel::oneshot::Receiver;
+use futures_util::future::{Either, select};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
@@ -12,6 +15,9 @@ use std::time::Duration;
 const FIRST_WAIT: Duration = Duration::from_millis(2);
 /// Keeps a waiter from sleeping long past the release.
 const LONGEST_WAIT: Duration = Duration::from_millis(25);
+/// Where whoever gives a lock back tells of it, a waiter looks so often all the same: a lock may expire, and
+/// word may be lost.
+const LOOK_ANYHOW: Duration = Duration::from_millis(250);
 /// After this the request goes on with the database alone (contract, part 2).
 const PATIENCE: Duration = LOCK_TTL;
 
@@ -45,6 +51,14 @@ pub(super) enum Turn {
     AnsweredMeanwhile(Duplicate),
 }
 
+/// How a waiter waits.
+struct Waiting {
+    /// What it listens to.
+    given_back: Option<GivenBack>,
+    /// Its next pause where there is nothing to listen to.
+    pause: Duration,
+}
+
 impl Pay {
     /// A token that nobody else has, for the lock of this request.
     pub(super) fn ticket(&self, request: &PayRequest) -> Ticket {
@@ -53,17 +67,17 @@ impl Pay {
         Ticket { name, token: LockToken::new(random, &tag(&request.key)) }
     }
 
-    /// Waits as long as need be for whoever was `found` to hold the lock, and until then looks into the cache
-    /// each time.
+    /// Waits as long as need be for whoever was `found` to hold the lock, and looks into the cache each time that
+    /// the lock may be free. It has waited since `since`.
     pub(super) async fn take_turn(
         &self,
         request: &PayRequest,
         ticket: &Ticket,
         mut found: Found,
+        since: Duration,
     ) -> Result<Turn, PayError> {
         let name = ticket.name;
-        let begun = self.clock.monotonic();
-        let mut wait = FIRST_WAIT;
+        let mut waiting = Waiting { given_back: None, pause: FIRST_WAIT };
         for attempts in 1_u32.. {
             match found {
                 Found::Lock => {
@@ -80,22 +94,45 @@ impl Pay {
             if attempts == 1 {
                 metrics::counter!("sekali_lock_waits_total").increment(1);
             }
-            if self.clock.monotonic().saturating_sub(begun) >= PATIENCE {
+            let left = PATIENCE.saturating_sub(self.clock.monotonic().saturating_sub(since));
+            if left.is_zero() {
                 metrics::counter!("sekali_lock_timeouts_total").increment(1);
                 tracing::warn!(lock_key = %name, attempts, "Lock not acquired in time, going on with the database alone");
                 return Ok(Turn::Without);
             }
-            self.pause(wait / 2 + self.random.jitter(wait)).await;
-            wait = (wait * 3 / 2).min(LONGEST_WAIT);
+            self.wait(name, &mut waiting, left).await;
             found = self.enter(request, ticket, Caught::Lock).await?;
         }
         Ok(Turn::Without)
     }
 
-    async fn pause(&self, long: Duration) {
+    /// Until the lock may be free, or for a while where nobody tells. A first word is listened for before the lock is
+    /// looked at once more: it may just have been given back.
+    async fn wait(&self, name: LockName, waiting: &mut Waiting, left: Duration) {
         let begun = self.clock.monotonic();
-        self.clock.sleep(long).await;
+        let listened = waiting.given_back.take();
+        let told = listened.is_some();
+        if let Some(given_back) = listened {
+            select(given_back, self.clock.sleep(LOOK_ANYHOW.min(left))).await;
+        }
+        waiting.given_back = self.turnstile.given_back(name);
+        if !told && waiting.given_back.is_none() {
+            let pause = waiting.pause;
+            self.clock.sleep(pause / 2 + self.random.jitter(pause)).await;
+            waiting.pause = (pause * 3 / 2).min(LONGEST_WAIT);
+        }
         self.probe.waited(self.clock.monotonic().saturating_sub(begun));
+    }
+
+    /// Waits for word of the same press, which is under way on this server; `None`: there was none in time.
+    pub(super) async fn wait_for(&self, word: Receiver<Word>, since: Duration) -> Option<Word> {
+        metrics::counter!("sekali_lock_waits_total").increment(1);
+        let word = match select(word, self.clock.sleep(PATIENCE)).await {
+            Either::Left((word, _)) => word.ok(),
+            Either::Right(_) => None,
+        };
+        self.probe.waited(self.clock.monotonic().saturating_sub(since));
+        word
     }
 
     /// Keeps what the key has made, and gives the lock back, if it was taken and is still ours. What fails of it

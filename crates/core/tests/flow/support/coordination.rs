@@ -11,6 +11,7 @@ use sekali_core::ports::{
 };
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
+use tokio::sync::Semaphore;
 
 /// What can be out of reach by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,6 +31,9 @@ impl Part {
         [Self::Lookup, Self::Remember, Self::TryAcquire, Self::Release, Self::Board];
 }
 
+/// More looks than any test takes.
+const PLACES: usize = 1_000_000;
+
 pub(crate) struct WatchedCoordination {
     memory: MemoryCoordination,
     journal: Arc<Journal>,
@@ -40,6 +44,8 @@ pub(crate) struct WatchedCoordination {
     pub(crate) attempts: Queue<LockAttempt>,
     /// Somebody who holds every lock and never lets go.
     holder: Mutex<Option<LockToken>>,
+    /// Each look into the cache takes one.
+    places: Semaphore,
 }
 
 impl WatchedCoordination {
@@ -51,6 +57,7 @@ impl WatchedCoordination {
             lookups: Queue::default(),
             attempts: Queue::default(),
             holder: Mutex::default(),
+            places: Semaphore::new(PLACES),
         }
     }
 
@@ -60,6 +67,16 @@ impl WatchedCoordination {
 
     pub(crate) fn hold_for_ever(&self, token: LockToken) {
         *self.holder.lock().unwrap() = Some(token);
+    }
+
+    /// Whoever looks into the cache from now on waits at the door.
+    pub(crate) fn shut_the_door(&self) {
+        self.places.forget_permits(PLACES);
+    }
+
+    /// Lets so many of them in.
+    pub(crate) fn let_in(&self, many: usize) {
+        self.places.add_permits(many);
     }
 
     /// What a look into the cache finds, past the watcher.
@@ -78,6 +95,7 @@ impl WatchedCoordination {
 impl IdempotencyCache for WatchedCoordination {
     async fn lookup(&self, user: UserId, key: &IdempotencyKey) -> Result<Option<Lookup>, CoordinationDown> {
         self.reach(Part::Lookup, Call::Lookup(user, key.clone()))?;
+        self.places.acquire().await.unwrap().forget();
         match self.lookups.pop() {
             Some(found) => Ok(found),
             None => self.memory.lookup(user, key).await,

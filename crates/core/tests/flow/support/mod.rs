@@ -23,7 +23,9 @@ use sekali_core::flow::cancel::Cancel;
 use sekali_core::flow::checkout::{Checkout, CheckoutRules, Way};
 use sekali_core::flow::inbox::Inbox;
 use sekali_core::flow::outbox::Outbox;
-use sekali_core::flow::pay::{Answer, Duplicate, Duplicates, Pay, PayError, PayRequest, Pricing, Twin};
+use sekali_core::flow::pay::{
+    Answer, Duplicate, Duplicates, Pay, PayError, PayRequest, Presses, Pricing, Twin,
+};
 use sekali_core::flow::reconcile::{Reconcile, ReconcileRules, Report};
 use sekali_core::flow::refund::Refunds;
 use sekali_core::flow::settle::Settle;
@@ -54,6 +56,7 @@ pub(crate) struct Stage {
     pub(crate) stripe: Arc<FakeStripe>,
     pub(crate) installation: Uuid,
     pub(crate) duplicates: Arc<Duplicates>,
+    pub(crate) presses: Arc<Presses>,
     pub(crate) host: Arc<FakeHost>,
     sqlite: Arc<SqliteStore>,
     folder: Folder,
@@ -78,6 +81,7 @@ impl Stage {
             stripe: Arc::new(FakeStripe::new(Arc::clone(&sqlite))),
             installation: sqlite.installation().await.unwrap(),
             duplicates: Arc::default(),
+            presses: Arc::default(),
             host: Arc::default(),
             journal,
             clock,
@@ -112,6 +116,7 @@ impl Stage {
             probe,
             pricing: Pricing { taxes: TaxRule::defaults(), default_currency: Currency::PHP },
             duplicates: self.duplicates.clone(),
+            presses: self.presses.clone(),
         }
     }
 

@@ -12,7 +12,7 @@ const SWEPT_PER_WRITE: usize = 8;
 /// Entries that all live equally long. As the deadlines then come in the order of the writes, the
 /// oldest entry is always at the queue's front: ended entries are found, and the fullest map is
 /// trimmed, without a search.
-pub(super) struct Expiring<K, V> {
+pub(crate) struct Expiring<K, V> {
     ttl: Duration,
     most: usize,
     entries: HashMap<K, Entry<V>>,
@@ -30,12 +30,12 @@ struct Entry<V> {
 
 impl<K: Clone + Eq + Hash, V> Expiring<K, V> {
     /// Entries live for `ttl`; of more than `most` writes within it the oldest are forgotten.
-    pub(super) fn new(ttl: Duration, most: usize) -> Self {
+    pub(crate) fn new(ttl: Duration, most: usize) -> Self {
         Self { ttl, most, entries: HashMap::new(), queue: VecDeque::new(), writes: 0 }
     }
 
     /// The entry, unless it has ended, and the moment it ends.
-    pub(super) fn get<Q>(&self, key: &Q, now: Duration) -> Option<(Duration, &V)>
+    pub(crate) fn get<Q>(&self, key: &Q, now: Duration) -> Option<(Duration, &V)>
     where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
@@ -45,7 +45,7 @@ impl<K: Clone + Eq + Hash, V> Expiring<K, V> {
     }
 
     /// The entry for changing it; when it ends stays as it is.
-    pub(super) fn get_mut<Q>(&mut self, key: &Q, now: Duration) -> Option<(Duration, &mut V)>
+    pub(crate) fn get_mut<Q>(&mut self, key: &Q, now: Duration) -> Option<(Duration, &mut V)>
     where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
@@ -55,7 +55,7 @@ impl<K: Clone + Eq + Hash, V> Expiring<K, V> {
     }
 
     /// Writes an entry that lives for the whole TTL from now.
-    pub(super) fn put(&mut self, key: K, value: V, now: Duration) {
+    pub(crate) fn put(&mut self, key: K, value: V, now: Duration) {
         let ends = now + self.ttl;
         self.writes += 1;
         self.entries.insert(key.clone(), Entry { ends, write: self.writes, value });
@@ -70,7 +70,7 @@ impl<K: Clone + Eq + Hash, V> Expiring<K, V> {
     }
 
     /// Takes an entry away.
-    pub(super) fn remove(&mut self, key: &K) {
+    pub(crate) fn remove(&mut self, key: &K) {
         self.entries.remove(key);
     }
 

@@ -1,0 +1,67 @@
+//! Hears from Redis which locks were given back.
+
+use super::breaker::RETRY_PAUSE;
+use super::scripts::GIVEN_BACK;
+use crate::bells::Bells;
+use futures_util::StreamExt;
+use redis::RedisResult;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+/// A connection of its own that listens, for as long as this value lives. It belongs to the link that calls are made
+/// over, and is made anew with it: a network that swallows what is said tells nobody.
+pub(super) struct Ears {
+    open: Arc<AtomicBool>,
+    bells: Arc<Bells>,
+    listening: JoinHandle<()>,
+}
+
+impl Ears {
+    pub(super) fn open(client: redis::Client, bells: Arc<Bells>) -> Self {
+        let open = Arc::new(AtomicBool::new(false));
+        let listening = tokio::spawn(keep_listening(client, Arc::clone(&bells), Arc::clone(&open)));
+        Self { open, bells, listening }
+    }
+
+    /// Whether word would come.
+    pub(super) fn are_open(&self) -> bool {
+        self.open.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Ears {
+    /// Whoever waits for word from here must look again.
+    fn drop(&mut self) {
+        self.listening.abort();
+        self.open.store(false, Ordering::Release);
+        self.bells.ring_all();
+    }
+}
+
+async fn keep_listening(client: redis::Client, bells: Arc<Bells>, open: Arc<AtomicBool>) {
+    loop {
+        let ended = listen(&client, &bells, &open).await;
+        open.store(false, Ordering::Release);
+        bells.ring_all();
+        if let Err(error) = ended {
+            tracing::debug!(%error, "Redis does not tell which locks are given back, waiters look by themselves");
+        }
+        sleep(RETRY_PAUSE).await;
+    }
+}
+
+/// Until the connection ends.
+async fn listen(client: &redis::Client, bells: &Bells, open: &AtomicBool) -> RedisResult<()> {
+    let mut connection = client.get_async_pubsub().await?;
+    connection.subscribe(GIVEN_BACK).await?;
+    open.store(true, Ordering::Release);
+    let mut heard = connection.on_message();
+    while let Some(message) = heard.next().await {
+        if let Ok(lock) = message.get_payload::<String>() {
+            bells.ring(&lock);
+        }
+    }
+    Ok(())
+}
