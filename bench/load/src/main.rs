@@ -12,6 +12,7 @@ mod bare;
 mod click;
 mod counts;
 mod goals;
+mod grow;
 mod load;
 mod machine;
 mod pgbench;
@@ -44,17 +45,19 @@ const USAGE: &str =
 Measures Sekali beside its baselines and peers, in one interleaved run. Without --quick everything.
 --only narrows the run to what the words name: a contestant, a scenario, a number of connections.
 --publish writes results and plots to DOCS/performance, and renews the tables of DOCS/performance.md.
+`sekali-bench grow --help`: how it grows.
 Exit codes: 0 measured, 1 void (a payment was lost or made twice), 2 not measured.";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match arguments.split_first() {
         Some((first, rest)) if first == "bare" => bare::serve(rest).map(|()| true),
+        Some((first, rest)) if first == "grow" => alone(grow::run(rest)),
         Some((first, _)) if first == "--help" || first == "-h" => {
             println!("{USAGE}");
             Ok(true)
         }
-        _ => Options::parse(&arguments).and_then(|options| measure(&options)),
+        _ => Options::parse(&arguments).and_then(|options| alone(run_and_report(&options))),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
@@ -108,19 +111,19 @@ impl Options {
     }
 }
 
-/// Whether the run counts: nothing was lost and nothing made twice.
-fn measure(options: &Options) -> Outcome<bool> {
-    // One thread: the processors are for what is measured.
+/// Runs what measures, on one thread: the processors are for what is measured.
+fn alone(work: impl Future<Output = Outcome<bool>>) -> Outcome<bool> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         // Whoever interrupts a run wants everything that it has started to end with it.
         tokio::select! {
-            outcome = run_and_report(options) => outcome,
+            outcome = work => outcome,
             _ = tokio::signal::ctrl_c() => trouble::fail("interrupted"),
         }
     })
 }
 
+/// Whether the run counts: nothing was lost and nothing made twice.
 async fn run_and_report(options: &Options) -> Outcome<bool> {
     let plan = options.plan()?;
     eprintln!("starting PostgreSQL, Redis, and who is measured");

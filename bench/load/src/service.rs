@@ -56,6 +56,8 @@ pub(crate) struct Service {
     pub(crate) replays: bool,
     /// The next consultation that was not used yet.
     pub(crate) next: i64,
+    /// Each connection presses once in this time; `None`: as soon as it is answered.
+    pub(crate) pace: Option<Duration>,
 }
 
 /// Figures that only grow.
@@ -87,7 +89,7 @@ impl Service {
         let clicks: Rc<[Click]> = clicks(consultations.clone())?.into();
         let mut told = self.prepare(&clicks, &consultations, scenario).await?;
         let before = self.counters(shared).await?;
-        let volley = fire(&self.addresses, &clicks, scenario, connections, time).await?;
+        let volley = fire(&self.addresses, &clicks, scenario, connections, (time, self.pace)).await?;
         if scenario != Scenario::First {
             self.rest().await;
         }
@@ -114,7 +116,7 @@ impl Service {
         store.seed(consultations.clone()).await?;
         let mut told = Vec::new();
         if scenario == Scenario::Duplicates {
-            let made = fire(&self.addresses, clicks, Scenario::First, MAKERS, NO_LIMIT).await?;
+            let made = fire(&self.addresses, clicks, Scenario::First, MAKERS, (NO_LIMIT, None)).await?;
             if let Some(odd) = made.shots.iter().find(|shot| shot.status != 201) {
                 return fail(format!("a first payment was answered {}", odd.status));
             }

@@ -70,8 +70,7 @@ impl Stage {
         time: Duration,
         room: i64,
     ) -> Outcome<(Sample, Vec<Fault>)> {
-        let shared =
-            Shared { postgres: self.postgres.id(), port: self.postgres.port(), redis: self.redis.id() };
+        let shared = self.shared();
         match self.subjects.get_mut(&cell.contestant) {
             Some(Subject::Service(service)) => {
                 service.round(cell.scenario, cell.connections, time, room, shared).await
@@ -82,14 +81,19 @@ impl Stage {
         }
     }
 
+    /// Processes that all share.
+    pub(crate) fn shared(&self) -> Shared {
+        Shared { postgres: self.postgres.id(), port: self.postgres.port(), redis: self.redis.id() }
+    }
+
     async fn start(&mut self, contestant: Contestant) -> Outcome<Subject> {
         use Contestant as C;
         Ok(match contestant {
-            C::SqliteMemory => self.sekali("sqlite", 1, false, false).await?,
-            C::SqliteRedis => self.sekali("sqlite_redis", 1, false, true).await?,
-            C::PostgresMemory => self.sekali("postgres_memory", 1, true, false).await?,
-            C::PostgresRedis => self.sekali("postgres_redis", 1, true, true).await?,
-            C::TwoServers => self.sekali("two_servers", 2, true, true).await?,
+            C::SqliteMemory => Subject::Service(self.sekali("sqlite", 1, false, false).await?),
+            C::SqliteRedis => Subject::Service(self.sekali("sqlite_redis", 1, false, true).await?),
+            C::PostgresMemory => Subject::Service(self.sekali("postgres_memory", 1, true, false).await?),
+            C::PostgresRedis => Subject::Service(self.sekali("postgres_redis", 1, true, true).await?),
+            C::TwoServers => Subject::Service(self.sekali("two_servers", 2, true, true).await?),
             C::Original => self.pgbench("original").await?,
             C::OneStatement => self.pgbench("one_statement").await?,
             C::SqliteLoop => Subject::SqliteLoop(SqliteLoop::new(&self.folder.path().join("loop.db"))?),
@@ -100,7 +104,14 @@ impl Stage {
         })
     }
 
-    async fn sekali(&mut self, name: &str, servers: usize, postgres: bool, redis: bool) -> Outcome<Subject> {
+    /// So many servers of Sekali on a database of their own.
+    pub(crate) async fn sekali(
+        &mut self,
+        name: &str,
+        servers: usize,
+        postgres: bool,
+        redis: bool,
+    ) -> Outcome<Service> {
         let (url, store) = if postgres {
             let url = self.postgres.create(name).await?;
             (url.clone(), Store::Postgres(url))
@@ -119,7 +130,7 @@ impl Stage {
             service.processes.push(server.id());
             self.sekali.push(server);
         }
-        Ok(Subject::Service(service))
+        Ok(service)
     }
 
     async fn pgbench(&self, name: &str) -> Outcome<Subject> {
@@ -181,5 +192,6 @@ fn service(store: Option<Store>, redis: Option<String>) -> Service {
         redis,
         replays: false,
         next: 1,
+        pace: None,
     }
 }

@@ -10,7 +10,7 @@ use sekali_core::domain::{CheckoutSession, IdempotencyKey, PaymentFile, PaymentI
 use sekali_core::domain::{Fingerprint, Receipt, Timestamp, UserId};
 use sekali_core::ports::{
     CreateOutcome, Decided, Delivery, FileStore, InboxEvent, InboxStore, Judge, NewPayment, OutboxEntry,
-    OutboxQuery, OutboxStore, Page, PaymentStore, Store, StoreError,
+    OutboxQuery, OutboxStore, Page, PaymentStore, Remark, Store, StoreError,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -79,6 +79,10 @@ impl FileStore for BuggedStore {
         tokio::time::sleep(A_MOMENT).await;
         let judge: Judge = Arc::new(move |_| judge(&stale));
         self.inner.decide(payment, judge).await
+    }
+
+    async fn remark(&self, remarks: &[Remark]) -> Answer<Vec<PaymentId>> {
+        self.inner.remark(remarks).await
     }
 
     async fn file(&self, payment: PaymentId) -> Answer<Option<PaymentFile>> {

@@ -3,13 +3,13 @@
 use crate::pool::{Params, Transaction, work};
 use crate::rows::{self, value};
 use crate::single::values;
-use crate::{PostgresStore, decide, sql};
+use crate::{PostgresStore, decide, remark, sql};
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use sekali_core::domain::{
     CheckoutSession, IdempotencyKey, PaymentFile, PaymentId, RecordedEvent, Refund, UserId,
 };
-use sekali_core::ports::{Decided, FileStore, Judge, StoreError};
+use sekali_core::ports::{Decided, FileStore, Judge, Remark, StoreError};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
@@ -19,6 +19,11 @@ impl FileStore for PostgresStore {
         self.pool
             .write(work(move |c| Box::pin(async move { decide::decide(c, payment, &judge).await })))
             .await
+    }
+
+    async fn remark(&self, remarks: &[Remark]) -> Result<Vec<PaymentId>, StoreError> {
+        let remarks = remarks.to_vec();
+        self.pool.write(work(move |c| Box::pin(async move { remark::remark(c, &remarks).await }))).await
     }
 
     async fn file(&self, payment: PaymentId) -> Result<Option<PaymentFile>, StoreError> {

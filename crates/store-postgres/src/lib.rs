@@ -23,6 +23,7 @@ mod outbox;
 mod payments;
 mod pool;
 mod reconcile;
+mod remark;
 mod rows;
 mod single;
 mod sql;

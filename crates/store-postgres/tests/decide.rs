@@ -11,10 +11,12 @@ use common::{
 use sekali_core::decision::refund::{Wish, wish};
 use sekali_core::decision::settle::News;
 use sekali_core::domain::{
-    ConsultationId, Fingerprint, Head, IdempotencyKey, Money, PaymentFile, PaymentId, SessionState, Status,
-    UserId,
+    ConsultationId, Entry, Fingerprint, Head, IdempotencyKey, Money, PaymentFile, PaymentId, SessionState,
+    Status, UserId, What,
 };
-use sekali_core::ports::{ConsultationStore, CreateOutcome, FileStore, Judge, PaymentStore, StoreError};
+use sekali_core::ports::{
+    ConsultationStore, CreateOutcome, FileStore, Judge, PaymentStore, Remark, StoreError,
+};
 use sekali_store_postgres::{Options, PostgresStore};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -273,5 +275,71 @@ async fn go_on(store: &PostgresStore) {
     if let Some(live) = file.live_session() {
         let expired = News::Expired { gateway_id: format!("cs_{}", live.id) };
         store.decide(payment, settles(live.id, expired)).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_remark_waits_for_no_decision_and_says_for_which_payments() {
+    let (database, store) = migrated().await;
+    insert_consultations(&database, 1, 2);
+    let (one, other) = (pay(&store, 1).await, pay(&store, 2).await);
+    let remarks: Vec<Remark> = futures_util::future::join_all([one, other].map(|id| {
+        let store = store.clone();
+        async move {
+            let payment = store.payment(id).await.unwrap().unwrap().payment;
+            let what = What::Duplicate { times: 1, caught: "cache".into(), key_hash: "k".into() };
+            Remark {
+                payment: id,
+                reference: payment.reference,
+                at: NOW,
+                entry: Entry { what, origin: ORIGIN },
+            }
+        }
+    }))
+    .await;
+    let (begun, begins) = std::sync::mpsc::channel();
+    let (ends, end) = std::sync::mpsc::channel::<()>();
+    let end = std::sync::Mutex::new(end);
+    let slow: Judge = Arc::new(move |_| {
+        begun.send(()).unwrap();
+        end.lock().unwrap().recv().unwrap();
+        sekali_core::decision::note(NOW, &[])
+    });
+    let deciding = tokio::spawn({
+        let store = store.clone();
+        async move { store.decide(one, slow).await }
+    });
+    tokio::task::spawn_blocking(move || begins.recv().unwrap()).await.unwrap();
+    assert_eq!(store.remark(&remarks).await, Ok(vec![one]));
+    let length = async |id| store.record(id, 0, 9).await.unwrap().len();
+    assert_eq!((length(one).await, length(other).await), (1, 2));
+    ends.send(()).unwrap();
+    deciding.await.unwrap().unwrap();
+    assert_eq!(store.remark(&remarks[..1]).await, Ok(vec![]));
+    assert_eq!((length(one).await, length(other).await), (2, 2));
+    for id in [one, other] {
+        verify(&store, &store.file(id).await.unwrap().unwrap()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn remarks_whose_commit_is_lost_are_unclear_and_whole_or_not_there() {
+    for cut in [Cut::Before, Cut::Within, Cut::After] {
+        let (database, direct) = migrated().await;
+        insert_consultations(&database, 1, 1);
+        let id = pay(&direct, 1).await;
+        let reference = direct.payment(id).await.unwrap().unwrap().payment.reference;
+        let what = What::Duplicate { times: 1, caught: "cache".into(), key_hash: "k".into() };
+        let remark = Remark { payment: id, reference, at: NOW, entry: Entry { what, origin: ORIGIN } };
+        let proxy = Proxy::start(&database, cut).await;
+        let store = PostgresStore::connect(&proxy.url, &Options::default()).unwrap();
+        proxy.arm();
+        let lost = store.remark(std::slice::from_ref(&remark)).await;
+        assert!(matches!(lost, Err(StoreError::Unclear(_))), "{cut:?}: {lost:?}");
+        assert!(proxy.has_cut());
+        let file = direct.decide(id, Arc::new(|_| sekali_core::decision::note(NOW, &[]))).await;
+        let file = file.unwrap().unwrap().file;
+        assert_eq!(file.head.seq, if cut == Cut::After { 2 } else { 1 }, "{cut:?}");
+        verify(&direct, &file).await;
     }
 }

@@ -5,9 +5,9 @@ use crate::rows::column;
 use crate::{SqliteStore, apply, payments, record, rows, sql};
 use async_trait::async_trait;
 use sekali_core::domain::{
-    CheckoutSession, IdempotencyKey, PaymentFile, PaymentId, RecordedEvent, Refund, UserId,
+    CheckoutSession, Head, IdempotencyKey, PaymentFile, PaymentId, RecordedEvent, Refund, UserId,
 };
-use sekali_core::ports::{Decided, FileStore, Judge, StoreError};
+use sekali_core::ports::{Decided, FileStore, Judge, Remark, StoreError};
 use uuid::Uuid;
 
 #[async_trait]
@@ -16,6 +16,13 @@ impl FileStore for SqliteStore {
     /// to lock.
     async fn decide(&self, payment: PaymentId, judge: Judge) -> Result<Option<Decided>, StoreError> {
         self.write(move |sql| decide(sql, payment, &judge)).await
+    }
+
+    async fn remark(&self, remarks: &[Remark]) -> Result<Vec<PaymentId>, StoreError> {
+        let remarks = remarks.to_vec();
+        self.write(move |sql| remarks.iter().try_for_each(|one| remark(sql, one))).await?;
+        // Nothing else is decided while the one thread that writes does this.
+        Ok(Vec::new())
     }
 
     async fn file(&self, payment: PaymentId) -> Result<Option<PaymentFile>, StoreError> {
@@ -83,6 +90,18 @@ fn decide(sql: &Sql<'_>, payment: PaymentId, judge: &Judge) -> Result<Option<Dec
     Ok(read(sql, payment)?.map(|file| Decided { file, changed: true }))
 }
 
+fn remark(sql: &Sql<'_>, remark: &Remark) -> Result<(), StoreError> {
+    let found = payments::find(sql, remark.payment)?;
+    if found.is_none_or(|receipt| receipt.payment.reference != remark.reference) {
+        return Ok(());
+    }
+    record::append(sql, remark.payment, &remark.after(head(sql, remark.payment)?))
+}
+
+fn head(sql: &Sql<'_>, payment: PaymentId) -> Result<Head, StoreError> {
+    Ok(sql.row(sql::HEAD, [payment.0], rows::head)?.unwrap_or_default())
+}
+
 /// The file of a payment, inside the caller's transaction.
 fn read(sql: &Sql<'_>, payment: PaymentId) -> Result<Option<PaymentFile>, StoreError> {
     let Some(receipt) = payments::find(sql, payment)? else { return Ok(None) };
@@ -93,7 +112,7 @@ fn read(sql: &Sql<'_>, payment: PaymentId) -> Result<Option<PaymentFile>, StoreE
         captures: sql.rows(sql::CAPTURES_OF_PAYMENT, id, rows::capture)?,
         refunds: sql.rows(sql::REFUNDS_OF_PAYMENT, id, rows::refund)?,
         disputes: sql.rows(sql::DISPUTES_OF_PAYMENT, id, rows::dispute)?,
-        head: sql.row(sql::HEAD, id, rows::head)?.unwrap_or_default(),
+        head: head(sql, payment)?,
         payment: receipt.payment,
         invoice: receipt.invoice,
     }))

@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 /// How patients press.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -73,14 +73,19 @@ pub(crate) struct Volley {
     pub(crate) took: Duration,
 }
 
+/// How often each of so many connections presses, for so many presses a second of all.
+pub(crate) fn paced(connections: usize, rate: u32) -> Duration {
+    Duration::from_secs(1) * u32::try_from(connections).unwrap_or(u32::MAX) / rate
+}
+
 /// Presses `clicks` on so many connections, spread over the addresses, until they are used up or the time is over.
-/// What has been sent then is still waited for.
+/// What has been sent then is still waited for. With a pace each connection presses once in that time, or as soon as it can.
 pub(crate) async fn fire(
     addresses: &[SocketAddr],
     clicks: &Rc<[Click]>,
     scenario: Scenario,
     connections: usize,
-    time: Duration,
+    (time, pace): (Duration, Option<Duration>),
 ) -> Outcome<Volley> {
     let mut open = Vec::with_capacity(connections);
     for address in addresses.iter().cycle().take(connections) {
@@ -88,7 +93,7 @@ pub(crate) async fn fire(
     }
     let feed = Rc::new(RefCell::new(Feed::new(scenario, clicks.len())));
     let begun = Instant::now();
-    let patients = Patients { clicks: Rc::clone(clicks), feed, begun, time };
+    let patients = Patients { clicks: Rc::clone(clicks), feed, begun, time, pace };
     let local = tokio::task::LocalSet::new();
     let shots = local.run_until(patients.press(scenario, open)).await?;
     Ok(Volley { shots, took: begun.elapsed() })
@@ -101,6 +106,7 @@ struct Patients {
     feed: Rc<RefCell<Feed>>,
     begun: Instant,
     time: Duration,
+    pace: Option<Duration>,
 }
 
 impl Patients {
@@ -116,9 +122,10 @@ impl Patients {
                     patients.twice(first, second).await.map_err(|error| error.to_string())
                 });
             } else {
-                tasks.spawn_local(
-                    async move { patients.once(first).await.map_err(|error| error.to_string()) },
-                );
+                let number = u16::try_from(tasks.len()).unwrap_or(0);
+                tasks.spawn_local(async move {
+                    patients.once(first, number).await.map_err(|error| error.to_string())
+                });
             }
         }
         let mut shots = Vec::new();
@@ -128,9 +135,16 @@ impl Patients {
         Ok(shots)
     }
 
-    async fn once(self, mut connection: Connection) -> Outcome<Vec<Shot>> {
+    async fn once(self, mut connection: Connection, first: u16) -> Outcome<Vec<Shot>> {
         let mut shots = Vec::new();
-        while let Some((click, repeated)) = self.next() {
+        // Connections begin one after the other, not all at once.
+        let mut due = Instant::now() + self.pace.unwrap_or_default() * u32::from(first) / 64;
+        loop {
+            if let Some(pace) = self.pace {
+                sleep_until(due).await;
+                due = (due + pace).max(Instant::now());
+            }
+            let Some((click, repeated)) = self.next() else { break };
             let sent = Instant::now();
             let answer = connection.press(&self.clicks[click].request).await?;
             let (status, payment) = (answer.status, answer.payment);

@@ -68,10 +68,15 @@ pub(crate) fn publish(docs: &Path, plan: &Plan, machine: &Machine, results: &Res
     for plot in &plots {
         write(&folder.join(plot.file), &plot.svg)?;
     }
+    write_block(docs, page::MARKS, &page::block(plan, machine, results, &plots))
+}
+
+/// Writes what stands between two marks of the page.
+pub(crate) fn write_block(docs: &Path, marks: (&str, &str), block: &str) -> Outcome<()> {
     let path = docs.join(PAGE);
     let page = std::fs::read_to_string(&path).while_doing(format!("reading {}", path.display()))?;
-    match page::renewed(&page, &page::block(plan, machine, results, &plots)) {
-        Some(page) => write(&path, &page),
-        None => fail(format!("{} has no marks around its tables", path.display())),
-    }
+    let Some(page) = page::renewed(&page, marks, block) else {
+        return fail(format!("{} has no marks around its tables", path.display()));
+    };
+    std::fs::write(&path, page).while_doing(format!("writing {}", path.display()))
 }

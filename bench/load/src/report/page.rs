@@ -9,14 +9,15 @@ use crate::results::Results;
 use crate::sample::Sample;
 use std::fmt::Write;
 
-const BEGIN: &str = "<!-- measured by ./dev bench --publish docs: from here -->";
-const END: &str = "<!-- to here -->";
+/// Around the block.
+pub(super) const MARKS: (&str, &str) =
+    ("<!-- measured by ./dev bench --publish docs: from here -->", "<!-- to here -->");
 
 /// The page with another block; `None` if it has no marks.
-pub(super) fn renewed(page: &str, block: &str) -> Option<String> {
-    let (before, rest) = page.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n\n{block}\n{END}{after}"))
+pub(super) fn renewed(page: &str, (begin, end): (&str, &str), block: &str) -> Option<String> {
+    let (before, rest) = page.split_once(begin)?;
+    let (_, after) = rest.split_once(end)?;
+    Some(format!("{before}{begin}\n\n{block}\n{end}{after}"))
 }
 
 /// Goals, figures and plots as Markdown.
@@ -100,8 +101,10 @@ mod tests {
 
     #[test]
     fn only_the_block_is_written_anew() {
-        let page = format!("before\n{BEGIN}\nold\n{END}\nafter\n");
-        assert_eq!(renewed(&page, "new").unwrap(), format!("before\n{BEGIN}\n\nnew\n{END}\nafter\n"));
-        assert_eq!(renewed("no marks", "new"), None);
+        let (begin, end) = MARKS;
+        let page = format!("before\n{begin}\nold\n{end}\nafter\n");
+        let expected = format!("before\n{begin}\n\nnew\n{end}\nafter\n");
+        assert_eq!(renewed(&page, MARKS, "new").unwrap(), expected);
+        assert_eq!(renewed("no marks", MARKS, "new"), None);
     }
 }

@@ -61,6 +61,7 @@ impl Sekali {
             ("SEKALI_JWT_SECRET", SECRET),
             ("SEKALI_RATE_LIMIT", RATE_LIMIT),
             ("SEKALI_LOG", "info"),
+            ("SEKALI_MAX_CONNECTIONS", "20000"),
             ("STRIPE_API_BASE", &stripe.base),
             ("STRIPE_SECRET_KEY", "sk_test_bench"),
             ("STRIPE_WEBHOOK_SECRET", "whsec_bench"),

@@ -34,6 +34,7 @@ mod races;
 mod reconcile;
 mod record;
 mod refunds;
+mod remarks;
 mod returns;
 mod schema;
 mod settle;
@@ -158,6 +159,11 @@ suite! { $
         a_decision_is_written_with_its_moment,
         fifty_deciders_at_once_take_turns,
         a_file_is_seen_in_one_piece,
+    }
+    remarks {
+        remarks_follow_on_each_payments_record,
+        a_remark_on_no_payment_or_on_another_of_its_number_is_passed_over,
+        remarks_and_decisions_at_once_make_one_record,
     }
     record {
         a_record_begins_with_the_payment,

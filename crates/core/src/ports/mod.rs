@@ -30,5 +30,5 @@ pub use probe::{NoProbe, Point, Probe};
 pub use schema::{Migration, SchemaState, SchemaStore};
 pub use store::{
     AuditStore, ConsultationStore, CreateOutcome, Decided, FileStore, InboxEvent, InboxStore, Judge,
-    NewPayment, Page, PaymentStore, PutOutcome, Store, StoreError, Table,
+    NewPayment, Page, PaymentStore, PutOutcome, Remark, Store, StoreError, Table,
 };

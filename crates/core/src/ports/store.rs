@@ -4,8 +4,8 @@ use super::SchemaStore;
 use super::{CaseStore, LeaseStore, OutboxStore, ReconcileStore};
 use crate::decision::Decision;
 use crate::domain::{
-    CheckoutSession, Consultation, ConsultationId, Decimal, Fingerprint, IdempotencyKey, Money, PaymentFile,
-    PaymentId, PaymentMethod, Receipt, RecordedEvent, Refund, TaxLine, Terms, Timestamp, UserId,
+    CheckoutSession, Consultation, ConsultationId, Decimal, Entry, Fingerprint, Head, IdempotencyKey, Money,
+    PaymentFile, PaymentId, PaymentMethod, Receipt, RecordedEvent, Refund, TaxLine, Terms, Timestamp, UserId,
 };
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -161,6 +161,26 @@ pub struct Decided {
     pub changed: bool,
 }
 
+/// Something to be remembered about a payment that changes nothing, and that nobody is told of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// The payment's number ...
+    pub payment: PaymentId,
+    /// ... and its name, which is never another payment's.
+    pub reference: Uuid,
+    /// When it was.
+    pub at: Timestamp,
+    /// What is remembered.
+    pub entry: Entry,
+}
+
+impl Remark {
+    /// As it follows on the record's `head`.
+    pub fn after(&self, head: Head) -> RecordedEvent {
+        RecordedEvent::after(head, self.payment, self.reference, self.at, &self.entry)
+    }
+}
+
 /// All that belongs to a payment, and the one way to change it once it is made.
 #[async_trait]
 pub trait FileStore: Send + Sync {
@@ -171,6 +191,11 @@ pub trait FileStore: Send + Sync {
     /// Each change names the state it leaves. One that does not find it is [`StoreError::Broken`]: the
     /// file was read under the lock, so it cannot be.
     async fn decide(&self, payment: PaymentId, judge: Judge) -> Result<Option<Decided>, StoreError>;
+
+    /// Appends each to its payment's record, all in one commit; of a payment there is at most one. A payment that is not
+    /// there, or has another reference by now (the database was restored beside a cache that lived on), is
+    /// passed over. Answered are those on which something is being decided at this moment: they got none.
+    async fn remark(&self, remarks: &[Remark]) -> Result<Vec<PaymentId>, StoreError>;
 
     /// All that belongs to a payment, in one consistent reading.
     async fn file(&self, payment: PaymentId) -> Result<Option<PaymentFile>, StoreError>;

@@ -73,6 +73,17 @@ statements! { CHANGES;
         "INSERT INTO payment_events (payment_id, seq, at, kind, data, announces, prev_hash, hash) \
          SELECT $1, e.* FROM unnest($2, $3, $4, $5, $6, $7, $8) \
          AS e (seq, at, kind, data, announces, prev_hash, hash) ORDER BY e.seq RETURNING 1";
+    /// Those on which nothing is being decided. In the order of their numbers, as everybody takes several locks.
+    LOCK_IDLE_PAYMENTS(INT8_ARRAY) =
+        "SELECT id FROM payments WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED";
+    HEADS(INT8_ARRAY) =
+        "SELECT p.id, p.reference, h.seq, h.hash FROM payments p LEFT JOIN LATERAL \
+         (SELECT seq, hash FROM payment_events WHERE payment_id = p.id ORDER BY seq DESC LIMIT 1) h ON true \
+         WHERE p.id = ANY($1)";
+    APPEND_REMARKS(INT8_ARRAY, INT8_ARRAY, TIMESTAMPTZ_ARRAY, TEXT_ARRAY, TEXT_ARRAY, BYTEA_ARRAY, BYTEA_ARRAY) =
+        "INSERT INTO payment_events (payment_id, seq, at, kind, data, prev_hash, hash) \
+         SELECT e.* FROM unnest($1, $2, $3, $4, $5, $6, $7) \
+         AS e (payment_id, seq, at, kind, data, prev_hash, hash) RETURNING 1";
     /// There is something new to tell of the payment: due at once if nothing was due before, which is
     /// so when everything is delivered, or when the delivery was given up.
     ANNOUNCE(INT8, INT8, TIMESTAMPTZ) =

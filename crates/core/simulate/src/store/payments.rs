@@ -6,15 +6,16 @@ use crate::executor::{Process, Who, lock};
 use crate::plan::{Fault, Guard, Guards};
 use crate::world::Sim;
 use async_trait::async_trait;
-use sekali_core::decision::{Change, Decision};
+use sekali_core::decision::{Change, Decision, note};
 use sekali_core::domain::{
     CheckoutSession, Consultation, ConsultationId, Fingerprint, IdempotencyKey, Money, PaymentFile,
     PaymentId, Receipt, RecordedEvent, Refund, SessionState, Status, Terms, Timestamp, UserId,
 };
 use sekali_core::ports::{
     ConsultationStore, CreateOutcome, Decided, FileStore, Judge, NewPayment, Page, PaymentStore, PutOutcome,
-    StoreError,
+    Remark, StoreError,
 };
+use std::sync::Arc;
 use uuid::Uuid;
 
 #[async_trait]
@@ -368,6 +369,21 @@ fn put(db: &mut Db, id: ConsultationId, patient: UserId, fee: Money, tax_exempt:
 impl FileStore for Sim {
     async fn decide(&self, payment: PaymentId, judge: Judge) -> Result<Option<Decided>, StoreError> {
         self.decide_once(payment, &judge).await
+    }
+
+    /// One after the other: of those before a failure it is then not known what became of them.
+    async fn remark(&self, remarks: &[Remark]) -> Result<Vec<PaymentId>, StoreError> {
+        for (before, remark) in remarks.iter().enumerate() {
+            let (reference, at, entry) = (remark.reference, remark.at, remark.entry.clone());
+            let judge: Judge = Arc::new(move |file| {
+                let same = file.payment.reference == reference;
+                note(at, if same { std::slice::from_ref(&entry) } else { &[] })
+            });
+            if let Err(error) = self.decide_once(remark.payment, &judge).await {
+                return Err(if before == 0 { error } else { StoreError::Unclear(error.to_string()) });
+            }
+        }
+        Ok(Vec::new())
     }
 
     async fn file(&self, payment: PaymentId) -> Result<Option<PaymentFile>, StoreError> {

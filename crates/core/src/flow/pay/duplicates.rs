@@ -2,11 +2,9 @@
 //! record by the worker. A crash may lose what was counted since, and nothing else.
 
 use super::{Caught, Duplicate, PayRequest};
-use crate::decision;
 use crate::domain::record::key_hash;
-use crate::domain::{Actor, Entry, Origin, PaymentFile, PaymentId, Timestamp, What};
-use crate::flow::decide::decide;
-use crate::ports::{Store, StoreError};
+use crate::domain::{Actor, Entry, Origin, PaymentId, Timestamp, What};
+use crate::ports::{Remark, Store, StoreError};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,10 +12,12 @@ use uuid::Uuid;
 
 /// Payments whose duplicates are counted at once; beyond that some go uncounted until the next round.
 const MOST: usize = 10_000;
+/// So many payments get their entries in one commit.
+const AT_ONCE: usize = 100;
 /// A payment whose duplicates were noted is not noted again before this (design, part 6) ...
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// ... and twice as long after each further note while they go on, up to this: a note costs the database what some ten
-/// duplicates cost the cache, and somebody who knocks without end must not make it write without end.
+/// ... and twice as long after each further note while they go on, up to this: somebody who knocks
+/// without end must not make the database write without end.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// What was counted of one payment since the last round.
@@ -99,25 +99,49 @@ impl Duplicates {
     }
 
     async fn note(&self, store: &dyn Store, counted: BTreeMap<PaymentId, Tally>) -> Result<(), StoreError> {
+        let mut left = counted.into_iter().peekable();
+        while left.peek().is_some() {
+            let some: Vec<_> = left.by_ref().take(AT_ONCE).collect();
+            if let Err(error) = self.note_some(store, some).await {
+                self.put_back(left);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// In one commit; if the database does not take them together, each by itself, so that none suffers for another.
+    async fn note_some(&self, store: &dyn Store, some: Vec<(PaymentId, Tally)>) -> Result<(), StoreError> {
+        let remarks: Vec<Remark> = some.iter().map(|(payment, tally)| tally.remark(*payment)).collect();
+        let error = match store.remark(&remarks).await {
+            Ok(busy) => {
+                self.put_back(some.into_iter().filter(|(payment, _)| busy.contains(payment)));
+                return Ok(());
+            }
+            // They may be there: rather once too few than twice.
+            Err(StoreError::Unclear(_)) => return Ok(()),
+            Err(error) => error,
+        };
+        if some.len() == 1 || !matches!(error, StoreError::Broken(_) | StoreError::Conflict(_)) {
+            self.put_back(some);
+            return Err(error);
+        }
         let mut failed = None;
-        for (payment, tally) in counted {
-            match record(store, payment, &tally).await {
-                // It may be there: rather once too few than twice.
-                Ok(()) | Err(StoreError::Unclear(_)) => {}
-                Err(error) => {
-                    self.put_back(payment, tally);
-                    failed.get_or_insert(error);
-                }
+        for one in some {
+            if let Err(error) = Box::pin(self.note_some(store, vec![one])).await {
+                failed.get_or_insert(error);
             }
         }
         failed.map_or(Ok(()), Err)
     }
 
-    fn put_back(&self, payment: PaymentId, kept: Tally) {
+    fn put_back(&self, kept: impl IntoIterator<Item = (PaymentId, Tally)>) {
         let mut tallies = lock(&self.counted);
-        match tallies.get_mut(&payment) {
-            Some(newer) => newer.times += kept.times,
-            None => drop(tallies.insert(payment, kept)),
+        for (payment, kept) in kept {
+            match tallies.get_mut(&payment) {
+                Some(newer) => newer.times += kept.times,
+                None => drop(tallies.insert(payment, kept)),
+            }
         }
     }
 }
@@ -126,20 +150,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn record(store: &dyn Store, payment: PaymentId, tally: &Tally) -> Result<(), StoreError> {
-    let what = What::Duplicate {
-        times: tally.times,
-        caught: tally.caught.name().to_owned(),
-        key_hash: tally.key_hash.clone(),
-    };
-    let (at, reference) = (tally.at, tally.reference);
-    let entries = [Entry { what, origin: tally.origin.clone() }];
-    // A number may be another payment's by now: the database was restored beside a cache that lived on.
-    let judge = move |file: &PaymentFile| {
-        let same = file.payment.reference == reference;
-        (decision::note(at, if same { &entries } else { &[] }), ())
-    };
-    decide(store, payment, judge).await.map(drop)
+impl Tally {
+    fn remark(&self, payment: PaymentId) -> Remark {
+        let (times, caught) = (self.times, self.caught.name().to_owned());
+        let what = What::Duplicate { times, caught, key_hash: self.key_hash.clone() };
+        let entry = Entry { what, origin: self.origin.clone() };
+        Remark { payment, reference: self.reference, at: self.at, entry }
+    }
 }
 
 #[cfg(test)]
@@ -201,7 +218,7 @@ mod tests {
         count(3);
         let kept = lock(&duplicates.counted).remove(&PaymentId(1)).unwrap();
         count(2);
-        duplicates.put_back(PaymentId(1), kept);
+        duplicates.put_back([(PaymentId(1), kept)]);
         assert_eq!(times(&duplicates, 1), Some(5));
     }
 

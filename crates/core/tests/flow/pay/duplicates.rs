@@ -5,7 +5,7 @@ use crate::support::script::Fault;
 use crate::support::{PATIENT, Stage, created, decimal, duplicate, key, money, press};
 use sekali_core::domain::{ConsultationId, Status, User, UserId};
 use sekali_core::flow::pay::{Caught, PayError, PayRequest};
-use sekali_core::ports::{Point, StatusBoard, StoreError};
+use sekali_core::ports::{Clock, Point, StatusBoard, StoreError};
 
 const RETURNING: &str = "Payment: Returning cached response";
 
@@ -158,19 +158,22 @@ async fn recorded(stage: &Stage) -> Vec<String> {
 #[tokio::test]
 async fn what_cannot_be_recorded_now_is_counted_with_what_comes_next() {
     let stage = Stage::set().await;
-    stage.paying("k").await;
+    let receipt = stage.paying("k").await;
     let press_again = async || drop(duplicate(stage.pay().pay(&press("k")).await));
     press_again().await;
     press_again().await;
     let down = StoreError::Unavailable("down".into());
     for _ in 0..2 {
-        stage.store.decides.push(Fault::Fails(down.clone()));
+        stage.store.remarks.push(Fault::Fails(down.clone()));
         assert_eq!(stage.duplicates.record(&*stage.store).await, Err(down.clone()));
         press_again().await;
     }
+    stage.store.remarks.push(Fault::Answers(vec![receipt.payment.id]));
+    assert_eq!(stage.duplicates.record(&*stage.store).await, Ok(()), "somebody decided on it");
+    press_again().await;
     assert_eq!(stage.duplicates.record(&*stage.store).await, Ok(()));
     let entries = recorded(&stage).await;
-    assert!(entries.len() == 1 && entries[0].contains("\"times\":4"), "{entries:?}");
+    assert!(entries.len() == 1 && entries[0].contains("\"times\":5"), "{entries:?}");
     stage.assert_sound(None).await;
 }
 
@@ -179,10 +182,54 @@ async fn what_may_be_recorded_already_is_not_recorded_twice() {
     let stage = Stage::set().await;
     stage.paying("k").await;
     duplicate(stage.pay().pay(&press("k")).await);
-    // Three attempts, none of which says what came of it.
-    let unclear = || Fault::Fails(StoreError::Unclear("gone".into()));
-    stage.store.decides.extend([unclear(), unclear(), unclear()]);
+    stage.store.remarks.push(Fault::Fails(StoreError::Unclear("gone".into())));
     assert_eq!(stage.duplicates.record(&*stage.store).await, Ok(()));
     assert_eq!(stage.duplicates.record(&*stage.store).await, Ok(()));
     assert_eq!(recorded(&stage).await, [""; 0], "rather once too few than twice");
+}
+
+/// A payment for each of so many patients, and a duplicate of it.
+async fn duplicates_of(stage: &Stage, many: i64) {
+    for n in 1..=many {
+        stage.consult(ConsultationId(n), UserId(n), money("5000", "PHP"), None).await;
+        let user = User { id: UserId(n), ..press("k").user };
+        let request = PayRequest { user, consultation: ConsultationId(n), ..press("k") };
+        created(stage.pay().pay(&request).await);
+        duplicate(stage.pay().pay(&request).await);
+    }
+    stage.journal.clear();
+}
+
+#[tokio::test]
+async fn duplicates_of_many_payments_are_noted_in_a_few_commits() {
+    let stage = Stage::set().await;
+    duplicates_of(&stage, 250).await;
+    assert_eq!(stage.duplicates.record_due(&*stage.store, stage.clock.monotonic()).await, Ok(()));
+    assert_eq!(stage.journal.store_calls(), ["remark"; 3]);
+    assert_eq!(recorded(&stage).await.len(), 250);
+}
+
+#[tokio::test]
+async fn what_the_database_does_not_take_together_is_noted_one_by_one() {
+    let stage = Stage::set().await;
+    duplicates_of(&stage, 3).await;
+    let broken = StoreError::Broken("one of them".into());
+    stage.store.remarks.extend([Fault::Fails(broken.clone()), Fault::Fails(broken.clone())]);
+    assert_eq!(stage.duplicates.record(&*stage.store).await, Err(broken), "of the one that is to blame");
+    assert_eq!(stage.journal.store_calls(), ["remark"; 4]);
+    assert_eq!(recorded(&stage).await.len(), 2, "no other suffers for it");
+    assert_eq!(stage.duplicates.record(&*stage.store).await, Ok(()));
+    assert_eq!(recorded(&stage).await.len(), 3, "and it is tried again");
+}
+
+#[tokio::test]
+async fn while_the_database_is_away_it_is_asked_once_a_round() {
+    let stage = Stage::set().await;
+    duplicates_of(&stage, 250).await;
+    let down = StoreError::Unavailable("down".into());
+    stage.store.remarks.push(Fault::Fails(down.clone()));
+    assert_eq!(stage.duplicates.record(&*stage.store).await, Err(down));
+    assert_eq!(stage.journal.store_calls(), ["remark"]);
+    assert_eq!(stage.duplicates.record(&*stage.store).await, Ok(()));
+    assert_eq!(recorded(&stage).await.len(), 250, "nothing is lost");
 }

@@ -10,8 +10,8 @@ use sekali_core::domain::{
 use sekali_core::ports::{
     AuditStore, AwaitedRefund, AwaitedSession, Case, CaseKind, CaseStore, ConsultationStore, CreateOutcome,
     Decided, Delivery, FileStore, InboxEvent, InboxStore, Judge, LeaseStore, NewPayment, OutboxEntry,
-    OutboxQuery, OutboxStore, Page, PaymentStore, PutOutcome, ReconcileStore, SchemaState, SchemaStore,
-    StoreError, StrayCapture, Table,
+    OutboxQuery, OutboxStore, Page, PaymentStore, PutOutcome, ReconcileStore, Remark, SchemaState,
+    SchemaStore, StoreError, StrayCapture, Table,
 };
 use sekali_store_sqlite::SqliteStore;
 use std::sync::{Arc, Mutex};
@@ -29,6 +29,7 @@ pub(crate) struct WatchedStore {
     pub(crate) payments: Queue<Fault<Option<Receipt>>>,
     pub(crate) decides: Queue<Fault<Option<Decided>>>,
     pub(crate) noted: Queue<Fault<()>>,
+    pub(crate) remarks: Queue<Fault<Vec<PaymentId>>>,
     /// Of which each call of the outbox needs one; who gets none waits in line.
     pub(crate) connections: Semaphore,
 }
@@ -42,6 +43,7 @@ impl WatchedStore {
             payments: Queue::default(),
             decides: Queue::default(),
             noted: Queue::default(),
+            remarks: Queue::default(),
             connections: Semaphore::new(CONNECTIONS as usize),
         }
     }
@@ -127,6 +129,11 @@ impl FileStore for WatchedStore {
             Ok(outcome)
         };
         self.decides.or(work).await
+    }
+
+    async fn remark(&self, remarks: &[Remark]) -> Result<Vec<PaymentId>, StoreError> {
+        self.journal.note(Call::Store("remark"));
+        self.remarks.or(self.sqlite.remark(remarks)).await
     }
 
     async fn file(&self, payment: PaymentId) -> Result<Option<PaymentFile>, StoreError> {
