@@ -46,7 +46,7 @@ fn chunk(from: i64, to: i64, payments: i64) -> String {
                     CASE WHEN id % 5 = 0 THEN 'expired' ELSE 'completed' END, {at}, {at}
              FROM generate_series({from}, {to}) AS id;
          INSERT INTO tax_records (payment_id, tax_type, tax_rate_ppm, tax_amount_minor, currency_decimals)
-             SELECT id, type, rate, 500000 * rate / 1000000, 2
+             SELECT id, type, rate, 500000::bigint * rate / 1000000, 2
              FROM generate_series({from}, {to}) AS id, (VALUES ('VAT', 120000), ('Income Tax', 20000)) AS t (type, rate);
          INSERT INTO invoices (payment_id, invoice_number, amount_minor, currency, currency_decimals, status,
                                issued_at, updated_at)
