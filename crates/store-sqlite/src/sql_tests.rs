@@ -1,7 +1,7 @@
 use super::{console, operations};
-use crate::connection::CACHED_STATEMENTS;
+use crate::connection::{CACHED_STATEMENTS, make_file, open_writer};
 use crate::{functions, migrations};
-use rusqlite::Connection;
+use rusqlite::{Connection, StatementStatus};
 
 /// Every statement, with its name.
 fn all() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
@@ -69,6 +69,35 @@ fn every_row_is_found_by_an_index() {
 fn every_statement_stays_prepared() {
     let sent = all().count();
     assert!(sent <= CACHED_STATEMENTS, "there is room for {CACHED_STATEMENTS}, and {sent} are sent");
+}
+
+/// A plan that depends on a value is made anew for each.
+#[test]
+fn no_statement_is_prepared_again_for_another_value() {
+    let folder = std::env::temp_dir().join(format!("sekali-prepared-{}", std::process::id()));
+    std::fs::create_dir(&folder).unwrap();
+    let file = make_file(&folder.join("sekali.db")).unwrap();
+    let connection = open_writer(&file).unwrap();
+    for migration in migrations::ALL {
+        connection.execute_batch(migration.sql).unwrap();
+    }
+    let mut again = Vec::new();
+    for (name, sql) in all() {
+        let mut statement = connection.prepare(sql).unwrap();
+        for value in 1..=3 {
+            for parameter in 1..=statement.parameter_count() {
+                statement.raw_bind_parameter(parameter, value).unwrap();
+            }
+            // What refuses such a value was prepared all the same.
+            let _ = statement.raw_query().next();
+        }
+        if statement.get_status(StatementStatus::RePrepare) > 0 {
+            again.push(name);
+        }
+    }
+    drop(connection);
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(again, [&""; 0]);
 }
 
 #[test]
