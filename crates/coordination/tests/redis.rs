@@ -262,24 +262,28 @@ async fn whoever_listens_looks_for_himself_when_the_connection_ends() {
     tokio::time::timeout(SOON, told).await.expect("the new connection hears nothing");
 }
 
-/// A user of Redis who may not publish or subscribe has locks all the same.
+/// A user of Redis who may not publish, subscribe or leave notes has locks all the same, and no outage.
 #[tokio::test]
-async fn without_the_right_to_publish_there_is_a_lock_and_nobody_tells() {
-    let redis = server();
-    let mut raw = raw(&redis.url).await;
-    let _: () = redis::cmd("ACL")
-        .arg(&["SETUSER", "default", "resetchannels", "-publish", "-subscribe"])
-        .query_async(&mut raw)
-        .await
-        .unwrap();
-    let coordination = connect_patiently(&redis.url).await;
-    let mine = LockToken::new(1, "tag");
-    for _ in 0..2 {
-        assert_eq!(coordination.try_acquire(LOCK, &mine).await.unwrap(), LockAttempt::Acquired);
-        let other = LockToken::new(2, "tag");
-        assert_eq!(coordination.try_acquire(LOCK, &other).await.unwrap(), LockAttempt::Held(mine.clone()));
-        assert!(coordination.release(LOCK, &mine).await.unwrap());
-        assert!(coordination.given_back(LOCK).is_none());
+async fn without_the_rights_to_tell_there_is_a_lock_and_nobody_tells() {
+    let keys =
+        ["lock:*", "idempotency:*", "status:*", "rate:*", "probe"].map(|key| format!("~payment:{key}"));
+    let no_notes = [&["resetkeys".to_owned(), "resetchannels".to_owned()], &keys[..]].concat();
+    let no_word = ["resetchannels", "-publish", "-subscribe"].map(str::to_owned).to_vec();
+    for rules in [no_word, no_notes] {
+        let redis = server();
+        let mut raw = raw(&redis.url).await;
+        let _: () =
+            redis::cmd("ACL").arg("SETUSER").arg("default").arg(&rules).query_async(&mut raw).await.unwrap();
+        let coordination = connect_patiently(&redis.url).await;
+        let (mine, other) = (LockToken::new(1, "tag"), LockToken::new(2, "tag"));
+        for _ in 0..2 {
+            let tried = coordination.try_acquire(LOCK, &mine).await;
+            assert_eq!(tried, Ok(LockAttempt::Acquired), "{rules:?}");
+            let tried = coordination.try_acquire(LOCK, &other).await;
+            assert_eq!(tried, Ok(LockAttempt::Held(mine.clone())), "{rules:?}");
+            assert_eq!(coordination.release(LOCK, &mine).await, Ok(true), "{rules:?}");
+            assert!(coordination.given_back(LOCK).is_none());
+        }
     }
 }
 

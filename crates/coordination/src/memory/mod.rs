@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use sekali_core::domain::{IdempotencyKey, Payment, PaymentId, UserId};
 use sekali_core::ports::coordination::{CACHE_TTL, LOCK_TTL, STATUS_TTL};
 use sekali_core::ports::{
-    CachedPayment, Clock, CoordinationDown, Current, Entered, GivenBack, IdempotencyCache, Lock, LockAttempt,
-    LockName, LockToken, Lookup, Rate, RateLimit, StatusBoard, Turnstile,
+    CachedPayment, Clock, CoordinationDown, Count, Current, Entered, GivenBack, IdempotencyCache, Lock,
+    LockAttempt, LockName, LockToken, Lookup, Rate, RateLimit, StatusBoard, Turnstile,
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -93,6 +93,17 @@ impl State {
         }
         self.locks.put(name, token.clone(), now);
         LockAttempt::Acquired
+    }
+
+    fn taken(&mut self, bucket: &str, limit: u32, now: Duration) -> Rate {
+        let (count, left) = if let Some((ends, count)) = self.rates.get_mut(bucket, now) {
+            *count = count.saturating_add(1);
+            (*count, ends.saturating_sub(now))
+        } else {
+            self.rates.put(bucket.to_owned(), 1, now);
+            (1, RATE_WINDOW)
+        };
+        counted(count, limit, left)
     }
 
     fn released(&mut self, name: LockName, token: &LockToken, now: Duration) -> bool {
@@ -196,14 +207,13 @@ impl Turnstile for MemoryCoordination {
 impl RateLimit for MemoryCoordination {
     async fn take(&self, bucket: &str, limit: u32) -> Result<Rate, CoordinationDown> {
         let now = self.clock.monotonic();
+        Ok(self.state().taken(bucket, limit, now))
+    }
+
+    /// All in one window: nobody is over the limit whose follower is not.
+    async fn take_all(&self, count: Count<'_>) -> Result<Vec<Rate>, CoordinationDown> {
+        let now = self.clock.monotonic();
         let mut state = self.state();
-        let (count, left) = if let Some((ends, count)) = state.rates.get_mut(bucket, now) {
-            *count = count.saturating_add(1);
-            (*count, ends.saturating_sub(now))
-        } else {
-            state.rates.put(bucket.to_owned(), 1, now);
-            (1, RATE_WINDOW)
-        };
-        Ok(counted(count, limit, left))
+        Ok((0..count.times).map(|_| state.taken(count.bucket, count.limit, now)).collect())
     }
 }

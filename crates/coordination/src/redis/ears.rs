@@ -7,8 +7,14 @@ use futures_util::StreamExt;
 use redis::RedisResult;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
+
+/// A connection on which nothing was said for so long is made anew.
+const QUIET: Duration = Duration::from_secs(60);
+/// A Redis that refuses is asked again after this, at the latest.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// A connection of its own that listens, for as long as this value lives. It belongs to the link that calls are made
 /// over, and is made anew with it: a network that swallows what is said tells nobody.
@@ -41,16 +47,25 @@ impl Drop for Ears {
 }
 
 async fn keep_listening(client: redis::Client, bells: Arc<Bells>, open: Arc<AtomicBool>) {
+    let mut pause = RETRY_PAUSE;
     loop {
         let ended = listen(&client, &bells, &open).await;
-        open.store(false, Ordering::Release);
-        bells.ring_all();
-        if let Err(error) = ended {
-            tracing::debug!(%error, "Redis does not tell which locks are given back, waiters look by themselves");
+        if open.swap(false, Ordering::AcqRel) {
+            bells.ring_all();
+            pause = RETRY_PAUSE;
         }
-        sleep(RETRY_PAUSE).await;
+        match ended {
+            // The link over which calls go tells of outages.
+            Err(error) if error.is_io_error() => tracing::debug!(%error, "{UNHEARD}"),
+            Err(error) if pause == RETRY_PAUSE => tracing::warn!(%error, "{UNHEARD}"),
+            Ok(()) | Err(_) => {}
+        }
+        sleep(pause).await;
+        pause = (2 * pause).min(LONGEST_PAUSE);
     }
 }
+
+const UNHEARD: &str = "Redis does not tell which locks are given back, whoever waits looks by himself";
 
 /// Until the connection ends.
 async fn listen(client: &redis::Client, bells: &Bells, open: &AtomicBool) -> RedisResult<()> {
@@ -58,7 +73,8 @@ async fn listen(client: &redis::Client, bells: &Bells, open: &AtomicBool) -> Red
     connection.subscribe(GIVEN_BACK).await?;
     open.store(true, Ordering::Release);
     let mut heard = connection.on_message();
-    while let Some(message) = heard.next().await {
+    // A network that has forgotten a connection on which nothing was said does not tell.
+    while let Ok(Some(message)) = timeout(QUIET, heard.next()).await {
         if let Ok(lock) = message.get_payload::<String>() {
             bells.ring(&lock);
         }

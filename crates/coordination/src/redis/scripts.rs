@@ -97,7 +97,7 @@ local function acquire(key, token, ttl)
   if redis.call('SET', key, token, 'NX', 'PX', ttl) then return false end
   local holder = redis.pcall('GET', key)
   if type(holder) == 'string' and redis.call('PTTL', key) >= 0 then
-    redis.call('SET', awaited(key), '1', 'PX', ttl)
+    redis.pcall('SET', awaited(key), '1', 'PX', ttl)
     return holder
   end
   redis.call('SET', key, token, 'PX', ttl)
@@ -130,7 +130,7 @@ end
 }
 
 /// `release(key, token)`: 1 if it was ours. Every server hears of it where somebody waits. (Where a user of Redis may
-/// not publish, nobody does: then waiters look again by themselves.)
+/// not leave notes or publish, nobody does: then waiters look again by themselves. It is no outage, hence `pcall`.)
 macro_rules! release {
     () => {
         concat!(
@@ -138,7 +138,8 @@ macro_rules! release {
             r"
 local function release(key, token)
   if redis.pcall('GET', key) ~= token then return 0 end
-  if redis.call('DEL', key, awaited(key)) == 2 then redis.pcall('PUBLISH', 'payment:given_back', key) end
+  redis.call('DEL', key)
+  if redis.pcall('DEL', awaited(key)) == 1 then redis.pcall('PUBLISH', 'payment:given_back', key) end
   return 1
 end
 "

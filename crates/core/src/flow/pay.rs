@@ -27,7 +27,7 @@ use lock::{Found, Turn};
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
-use together::{Boarded, Word};
+use together::{Behind, Boarded, Lead, Word};
 use transaction::Written;
 
 /// A well-formed wish to pay: the fields are checked, the amount is positive.
@@ -191,8 +191,8 @@ pub struct Pay {
 struct Run<'a> {
     request: &'a PayRequest,
     toll: Option<&'a Toll<'a>>,
-    /// So many presses go together.
-    many: u32,
+    /// Whom it goes for.
+    lead: Option<Lead>,
     /// Since when the press has waited, by the monotonic clock.
     since: Duration,
     /// What catches a duplicate that the cache knows.
@@ -232,44 +232,55 @@ impl Pay {
         toll: Option<&Toll<'_>>,
     ) -> (Option<Rate>, Result<Answer, PayError>) {
         let since = self.clock.monotonic();
-        let mut run = Run { request, toll, many: 1, since, caught: Caught::Cache };
+        let mut run = Run { request, toll, lead: None, since, caught: Caught::Cache };
         if request.twin == Twin::Refuse {
-            let (rates, answer) = self.five_steps(&run).await;
-            return (rates.first().copied(), answer);
+            return self.five_steps(run).await;
         }
-        let lead = match self.presses.board(request) {
-            Boarded::First(lead) => Some(lead),
-            Boarded::Behind(word) => {
+        match self.presses.board(request, &self.clock) {
+            Boarded::First(lead) => run.lead = Some(lead),
+            Boarded::Alone => {}
+            Boarded::Behind(Behind { word, counted }) => {
                 run.caught = Caught::Lock;
                 match self.wait_for(word, since).await {
-                    Some(Word::Lead(lead)) => Some(lead),
+                    Some(Word::Lead(lead)) => run.lead = Some(lead),
                     Some(Word::Told(rate, answer)) => return (rate, self.told(request, answer)),
-                    None => None,
+                    None => return self.left_alone(run, counted.get().copied()).await,
                 }
             }
-        };
-        run.many = lead.as_ref().map_or(1, together::Lead::many);
-        let (rates, answer) = self.five_steps(&run).await;
-        if let Some(lead) = lead {
-            lead.tell(&rates, &answer);
         }
-        (rates.first().copied(), answer)
+        self.five_steps(run).await
     }
 
-    async fn five_steps(&self, run: &Run<'_>) -> (Vec<Rate>, Result<Answer, PayError>) {
-        let mut rates = Vec::new();
-        let answer = self.steps(run, &mut rates).await;
-        (rates, answer)
+    /// Whoever was to go for this press did not. It may be counted already.
+    async fn left_alone(
+        &self,
+        run: Run<'_>,
+        counted: Option<Rate>,
+    ) -> (Option<Rate>, Result<Answer, PayError>) {
+        match counted {
+            None => self.five_steps(run).await,
+            Some(rate) if rate.is_over() => (Some(rate), Err(PayError::OverLimit)),
+            Some(rate) => (Some(rate), self.five_steps(Run { toll: None, ..run }).await.1),
+        }
     }
 
-    async fn steps(&self, run: &Run<'_>, rates: &mut Vec<Rate>) -> Result<Answer, PayError> {
+    async fn five_steps(&self, run: Run<'_>) -> (Option<Rate>, Result<Answer, PayError>) {
+        let mut rate = None;
+        let answer = self.steps(&run, &mut rate).await;
+        if let Some(lead) = run.lead {
+            lead.tell(&answer);
+        }
+        (rate, answer)
+    }
+
+    async fn steps(&self, run: &Run<'_>, rate: &mut Option<Rate>) -> Result<Answer, PayError> {
         let request = run.request;
         let mut watch = Stopwatch::start(&*self.clock, &*self.probe);
 
         // 1. Idempotency: a key that is known is answered from the cache. The trip that asks takes the lock, too,
         //    if the key is not known and nobody has it, and counts the request.
         let ticket = self.ticket(request);
-        let found = self.arrive(run, &ticket, rates).await?;
+        let found = self.arrive(run, &ticket, rate).await?;
         watch.passed(Point::LookedUp);
         if let Found::Answer(duplicate) = found {
             return Ok(Answer::Duplicate(duplicate));

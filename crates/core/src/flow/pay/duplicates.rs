@@ -84,6 +84,11 @@ impl Duplicates {
         self.note(store, all).await
     }
 
+    /// Whether everything that was counted is in the record.
+    pub fn are_noted(&self) -> bool {
+        lock(&self.counted).is_empty()
+    }
+
     fn take_due(&self, now: Duration) -> BTreeMap<PaymentId, Tally> {
         let (mut counted, mut noted) = (lock(&self.counted), lock(&self.noted));
         noted.retain(|_, noted| !noted.is_forgotten(now));
@@ -100,14 +105,21 @@ impl Duplicates {
 
     async fn note(&self, store: &dyn Store, counted: BTreeMap<PaymentId, Tally>) -> Result<(), StoreError> {
         let mut left = counted.into_iter().peekable();
+        let mut failed = None;
         while left.peek().is_some() {
             let some: Vec<_> = left.by_ref().take(AT_ONCE).collect();
-            if let Err(error) = self.note_some(store, some).await {
-                self.put_back(left);
-                return Err(error);
+            match self.note_some(store, some).await {
+                Ok(()) => {}
+                // There is nobody to ask.
+                Err(error @ StoreError::Unavailable(_)) => {
+                    self.put_back(left);
+                    return Err(error);
+                }
+                // What is wrong with one payment is no other's trouble.
+                Err(error) => drop(failed.get_or_insert(error)),
             }
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     /// In one commit; if the database does not take them together, each by itself, so that none suffers for another.

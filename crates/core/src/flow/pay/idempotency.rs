@@ -1,6 +1,7 @@
 //! Steps 1 and 4: what the cache knows of a key.
 
 use super::lock::{Found, Ticket};
+use super::together::Lead;
 use super::{Answer, Caught, Duplicate, Pay, PayError, PayRequest, Run, Toll, Written};
 use crate::domain::{Currency, Money, PaymentId};
 use crate::ports::{CachedPayment, CoordinationDown, Count, Current, Entered, Lookup, Rate};
@@ -12,7 +13,7 @@ impl Pay {
         &self,
         run: &Run<'_>,
         ticket: &Ticket,
-        rates: &mut Vec<Rate>,
+        rate: &mut Option<Rate>,
     ) -> Result<Found, PayError> {
         let (request, caught) = (run.request, run.caught);
         let Some(Toll { bucket, limit, otherwise }) = run.toll else {
@@ -20,20 +21,18 @@ impl Pay {
             return self.enter(request, ticket, caught).await;
         };
         let (name, key, token) = (ticket.name, &request.key, &ticket.token);
-        let count = Count { bucket, limit: *limit, times: run.many };
-        let entered = match self.turnstile.enter_counted(count, name, key, token).await {
-            Ok((counted, entered)) => {
-                *rates = counted;
-                Ok(entered.ok_or(PayError::OverLimit)?)
-            }
-            Err(down) => {
-                *rates = otherwise.take_all(count).await.unwrap_or_default();
-                if rates.first().is_some_and(Rate::is_over) {
-                    return Err(PayError::OverLimit);
-                }
-                Err(down)
-            }
+        let times = run.lead.as_ref().map_or(1, Lead::many);
+        let count = Count { bucket, limit: *limit, times };
+        let (rates, entered) = match self.turnstile.enter_counted(count, name, key, token).await {
+            Ok((rates, entered)) => (rates, entered.map(Ok)),
+            Err(down) => (otherwise.take_all(count).await.unwrap_or_default(), Some(Err(down))),
         };
+        *rate = rates.first().copied();
+        if let Some(lead) = &run.lead {
+            lead.counted(&rates);
+        }
+        let over = rate.is_some_and(|rate| rate.is_over());
+        let Some(entered) = entered.filter(|_| !over) else { return Err(PayError::OverLimit) };
         log_request(request, self.pricing.default_currency);
         self.found(request, entered, caught).await
     }

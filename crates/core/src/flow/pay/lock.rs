@@ -19,7 +19,7 @@ const LONGEST_WAIT: Duration = Duration::from_millis(25);
 /// word may be lost.
 const LOOK_ANYHOW: Duration = Duration::from_millis(250);
 /// After this the request goes on with the database alone (contract, part 2).
-const PATIENCE: Duration = LOCK_TTL;
+pub(super) const PATIENCE: Duration = LOCK_TTL;
 
 /// What a request goes to the turnstile with.
 pub(super) struct Ticket {

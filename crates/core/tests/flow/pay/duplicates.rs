@@ -218,8 +218,21 @@ async fn what_the_database_does_not_take_together_is_noted_one_by_one() {
     assert_eq!(stage.duplicates.record(&*stage.store).await, Err(broken), "of the one that is to blame");
     assert_eq!(stage.journal.store_calls(), ["remark"; 4]);
     assert_eq!(recorded(&stage).await.len(), 2, "no other suffers for it");
+    assert!(!stage.duplicates.are_noted());
     assert_eq!(stage.duplicates.record(&*stage.store).await, Ok(()));
     assert_eq!(recorded(&stage).await.len(), 3, "and it is tried again");
+    assert!(stage.duplicates.are_noted());
+}
+
+#[tokio::test]
+async fn one_that_can_never_be_noted_holds_up_no_others() {
+    let stage = Stage::set().await;
+    duplicates_of(&stage, 102).await;
+    let broken = StoreError::Broken("the first".into());
+    // Its hundred together, then it alone.
+    stage.store.remarks.extend([Fault::Fails(broken.clone()), Fault::Fails(broken.clone())]);
+    assert_eq!(stage.duplicates.record(&*stage.store).await, Err(broken));
+    assert_eq!(recorded(&stage).await.len(), 101, "those behind its hundred, too");
 }
 
 #[tokio::test]

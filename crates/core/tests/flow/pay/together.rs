@@ -213,6 +213,79 @@ async fn after_five_seconds_nobody_waits_for_a_press_that_does_not_end() {
 }
 
 #[tokio::test]
+async fn a_press_that_does_not_end_is_no_hindrance_after_five_seconds() {
+    let stage = Stage::set().await;
+    let receipt = stage.paying("k").await;
+    stage.coordination.shut_the_door();
+    let _hanging = waits(&stage, press("k")).await;
+    stage.clock.advance(Duration::from_secs(5));
+    let later = waits(&stage, press("k")).await;
+    assert_eq!(times(&stage, "lookup"), 2, "nobody waits for it any more");
+    stage.coordination.let_in(2);
+    let answer = duplicate(later.await.unwrap().1);
+    assert_eq!((answer.receipt, answer.caught), (receipt, Caught::Cache));
+}
+
+#[tokio::test]
+async fn a_hundred_wait_and_more_are_counted_at_once() {
+    let stage = Stage::set().await;
+    stage.coordination.shut_the_door();
+    let mut clicks = Vec::new();
+    for _ in 0..=101 {
+        clicks.push(pressed(&stage, patient(&stage), press("k"), 1).await);
+    }
+    assert_eq!((times(&stage, "take"), times(&stage, "lookup")), (2, 1), "the last one goes no further");
+    let (rate, answer) = clicks.pop().unwrap().await.unwrap();
+    assert_eq!((rate.unwrap().is_over(), answer), (true, Err(PayError::OverLimit)));
+    clicks.iter().for_each(JoinHandle::abort);
+}
+
+/// Whoever goes for it waits for somebody's lock.
+#[tokio::test]
+async fn whoever_was_counted_and_is_left_alone_is_not_counted_again() {
+    for (limit, left) in [(1000, Some(997)), (2, None)] {
+        let stage = Stage::set().await;
+        stage.coordination.hold_for_ever(LockToken::new(7, "another"));
+        let first = pressed(&stage, patient(&stage), press("k"), limit).await;
+        let leads = pressed(&stage, patient(&stage), press("k"), limit).await;
+        let over = Arc::new(tokio::sync::Notify::new());
+        let clock = Arc::new(UntilTold(stage.clock.clone(), over.clone()));
+        let third = pressed(&stage, Pay { clock, ..stage.pay() }, press("k"), limit).await;
+        first.abort();
+        all_wait().await;
+        assert_eq!(times(&stage, "take"), 3);
+        stage.clock.advance(Duration::from_secs(5));
+        over.notify_one();
+        let (rate, answer) = third.await.unwrap();
+        assert_eq!(times(&stage, "take"), 3, "it was counted with the one that went for it");
+        match left {
+            Some(left) => {
+                assert_eq!(rate.unwrap().remaining, left);
+                created(answer);
+            }
+            None => assert_eq!((rate.unwrap().is_over(), answer), (true, Err(PayError::OverLimit))),
+        }
+        leads.abort();
+    }
+}
+
+/// Time passes when a test lets it.
+struct UntilTold(Arc<dyn Clock>, Arc<tokio::sync::Notify>);
+
+#[async_trait]
+impl Clock for UntilTold {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+    fn monotonic(&self) -> Duration {
+        self.0.monotonic()
+    }
+    async fn sleep(&self, _: Duration) {
+        self.1.notified().await;
+    }
+}
+
+#[tokio::test]
 async fn the_standards_contract_hears_at_once_that_its_twin_is_in_flight() {
     let stage = Stage::set().await;
     stage.coordination.shut_the_door();
