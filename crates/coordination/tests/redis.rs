@@ -287,6 +287,80 @@ async fn without_the_rights_to_tell_there_is_a_lock_and_nobody_tells() {
     }
 }
 
+/// What Redis has sent so far, in bytes.
+async fn sent(redis: &mut MultiplexedConnection) -> i64 {
+    let info: String = redis::cmd("INFO").arg("stats").query_async(redis).await.unwrap();
+    info.lines().find_map(|line| line.strip_prefix("total_net_output_bytes:")).unwrap().parse().unwrap()
+}
+
+async fn found(coordination: &RedisCoordination) -> Option<(i64, Current)> {
+    let found = coordination.lookup(USER, &key()).await.unwrap()?;
+    Some((found.cached.receipt.payment.id.0, found.current))
+}
+
+fn known(status: Status) -> Current {
+    Current::of(&cached(1, status).receipt.payment)
+}
+
+#[tokio::test]
+async fn an_answer_is_sent_to_a_server_once_and_its_status_each_time() {
+    let redis = server();
+    let mut raw = raw(&redis.url).await;
+    let (one, other) = (connect_patiently(&redis.url).await, connect_patiently(&redis.url).await);
+    let mut answer = cached(100, Status::Pending);
+    answer.receipt.invoice.number = "9".repeat(100_000);
+    one.store(USER, &key(), &answer).await.unwrap();
+    let mut cost = Vec::new();
+    for _ in 0..2 {
+        let before = sent(&mut raw).await;
+        assert_eq!(other.lookup(USER, &key()).await.unwrap().unwrap().cached, answer);
+        cost.push(sent(&mut raw).await - before);
+    }
+    assert!(cost[0] > 100_000 && cost[1] < 20_000, "{cost:?}");
+
+    // The payment moves on elsewhere.
+    let mut payment = answer.receipt.payment.clone();
+    one.changing(payment.id).await.unwrap();
+    assert_eq!(found(&other).await, Some((100, Current::Changing)));
+    payment.status = Status::Completed;
+    one.publish(&payment).await.unwrap();
+    assert_eq!(found(&other).await, Some((100, known(Status::Completed))));
+
+    // The key stands for another payment by now: the database was restored.
+    one.store(USER, &key(), &cached(200, Status::Pending)).await.unwrap();
+    assert_eq!(found(&other).await, Some((200, known(Status::Pending))));
+    let _: () = redis::cmd("FLUSHALL").query_async(&mut raw).await.unwrap();
+    assert_eq!(found(&other).await, None, "what Redis does not have is not known");
+}
+
+#[tokio::test]
+async fn the_last_status_of_a_payment_is_asked_of_nobody() {
+    let redis = server();
+    let mut raw = raw(&redis.url).await;
+    let coordination = connect_patiently(&redis.url).await;
+    let (token, count) = (LockToken::new(1, "tag"), Count { bucket: "1", limit: 5, times: 1 });
+    for (status, last) in Status::ALL.map(|status| {
+        (status, matches!(status, Status::Failed | Status::Cancelled | Status::Expired | Status::Refunded))
+    }) {
+        coordination.store(USER, &key(), &cached(100, status)).await.unwrap();
+        assert_eq!(found(&coordination).await, Some((100, known(status))));
+        let _: () = redis::cmd("FLUSHALL").query_async(&mut raw).await.unwrap();
+        assert_eq!(found(&coordination).await, last.then_some((100, known(status))), "{status}");
+        if last {
+            let entered = coordination.enter(LOCK, &key(), &token).await.unwrap();
+            assert!(matches!(entered, Entered::Known(_)), "{status}: {entered:?}");
+            // Counted all the same.
+            for left in (0..5).rev() {
+                let (rates, entered) = coordination.enter_counted(count, LOCK, &key(), &token).await.unwrap();
+                assert_eq!(rates[0].remaining, left);
+                assert!(matches!(entered, Some(Entered::Known(_))), "{status}: {entered:?}");
+            }
+            let (rates, entered) = coordination.enter_counted(count, LOCK, &key(), &token).await.unwrap();
+            assert!(rates[0].is_over() && entered.is_none(), "{status}");
+        }
+    }
+}
+
 /// Calls of a command so far, by scripts too.
 async fn calls(redis: &mut MultiplexedConnection, command: &str) -> u64 {
     let info: String = redis::cmd("INFO").arg("commandstats").query_async(redis).await.unwrap();
