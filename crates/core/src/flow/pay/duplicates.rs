@@ -1,5 +1,5 @@
 //! Duplicates are remembered without writing anything in their request: counted here, and put into the
-//! record by the worker. A crash may lose what was counted since, and nothing else.
+//! record by the worker. A crash, or a commit of which nobody hears, may lose what was counted since, and nothing else.
 
 use super::{Caught, Duplicate, PayRequest};
 use crate::domain::record::key_hash;
