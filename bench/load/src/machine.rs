@@ -3,7 +3,7 @@
 use crate::place::Folder;
 use crate::process::run;
 use crate::trouble::Outcome;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fs::{File, read_to_string};
 use std::os::unix::fs::FileExt;
 use std::process::Command;
@@ -15,7 +15,7 @@ const TRIED: Duration = Duration::from_millis(500);
 const PAGE: [u8; 8192] = [7; 8192];
 
 /// The machine, and how it was set.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Machine {
     /// The processor's name.
     pub(crate) processor: String,

@@ -5,7 +5,7 @@ use crate::stage::Stage;
 use crate::trouble::{Outcome, While};
 use crate::usage;
 use crate::wire::Connection;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 const IDLE: usize = 10_000;
@@ -14,7 +14,7 @@ const TIME: Duration = Duration::from_secs(3);
 const ROOM: i64 = 30_000;
 
 /// What connections cost that have asked once and are kept.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 pub(super) struct Idle {
     /// How many.
     pub(super) connections: usize,

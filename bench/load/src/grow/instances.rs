@@ -5,7 +5,7 @@ use crate::sample::Sample;
 use crate::stage::Stage;
 use crate::stats::median;
 use crate::trouble::Outcome;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 const SERVERS: [usize; 3] = [1, 2, 4];
@@ -14,7 +14,7 @@ const WARM_UP: Duration = Duration::from_secs(1);
 const MOST: i64 = 16_000;
 
 /// So many servers, 64 connections spread over them: medians.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 pub(super) struct Instances {
     /// Servers.
     pub(super) servers: usize,

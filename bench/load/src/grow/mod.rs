@@ -15,7 +15,7 @@ use crate::trouble::{Outcome, While, fail};
 use idle::Idle;
 use instances::Instances;
 use rows::Rows;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use soak::Minute;
 use std::path::Path;
 use std::time::Duration;
@@ -72,16 +72,32 @@ impl Options {
     }
 }
 
-/// What a run has shown.
-#[derive(Serialize)]
-struct Growth {
+/// What was measured of one part, and on what.
+#[derive(Serialize, Deserialize)]
+struct Part<T> {
     machine: Machine,
-    rows: Vec<Rows>,
-    instances: Vec<Instances>,
-    idle: Option<Idle>,
-    soak: Vec<Minute>,
-    /// What the rows showed to be wrong: the run is void.
-    faults: Vec<String>,
+    figures: T,
+}
+
+/// What runs have shown.
+#[derive(Default, Serialize, Deserialize)]
+struct Growth {
+    rows: Option<Part<Vec<Rows>>>,
+    instances: Option<Part<Vec<Instances>>>,
+    idle: Option<Part<Idle>>,
+    soak: Option<Part<Vec<Minute>>>,
+}
+
+impl Growth {
+    /// With what another run has shown of the parts that are missing.
+    fn or(self, other: Self) -> Self {
+        Self {
+            rows: self.rows.or(other.rows),
+            instances: self.instances.or(other.instances),
+            idle: self.idle.or(other.idle),
+            soak: self.soak.or(other.soak),
+        }
+    }
 }
 
 /// Whether the run counts.
@@ -91,39 +107,69 @@ pub(crate) async fn run(arguments: &[String]) -> Outcome<bool> {
         return Ok(true);
     }
     let options = Options::parse(arguments)?;
+    let mut faults = Vec::new();
+    let growth = measure(&options, &mut faults).await?;
+    print!("{}", page::text(&growth));
+    for fault in faults.iter().take(5) {
+        println!("\nVOID: {fault}");
+    }
+    if let Some(docs) = options.publish.as_ref().filter(|_| faults.is_empty()) {
+        publish(Path::new(docs), growth)?;
+    }
+    Ok(faults.is_empty())
+}
+
+async fn measure(options: &Options, faults: &mut Vec<String>) -> Outcome<Growth> {
+    let (rounds, time) = (options.rounds, options.time);
     eprintln!("starting PostgreSQL and Redis");
     let mut stage = Stage::set(std::iter::empty()).await?;
     let machine = Machine::look(&stage.folder, stage.postgres.settings().await?)?;
-    let mut growth = Growth {
-        machine,
-        rows: Vec::new(),
-        instances: Vec::new(),
-        idle: None,
-        soak: Vec::new(),
-        faults: Vec::new(),
-    };
+    let mut growth = Growth::default();
     if options.wants("idle") {
-        growth.idle = Some(idle::measure(&mut stage).await?);
+        let figures = idle::measure(&mut stage).await?;
+        growth.idle = Some(Part { machine: machine.clone(), figures });
     }
     if options.wants("instances") {
-        growth.instances =
-            instances::measure(&mut stage, options.rounds, options.time, &mut growth.faults).await?;
+        let figures = instances::measure(&mut stage, rounds, time, faults).await?;
+        growth.instances = Some(Part { machine: machine.clone(), figures });
     }
     if options.wants("soak") {
-        growth.soak = soak::measure(&mut stage, options.minutes, &mut growth.faults).await?;
+        let figures = soak::measure(&mut stage, options.minutes, faults).await?;
+        growth.soak = Some(Part { machine: machine.clone(), figures });
     }
     if options.wants("rows") {
-        let sizes = rows::sizes(options.rows);
-        growth.rows =
-            rows::measure(&mut stage, &sizes, options.rounds, options.time, &mut growth.faults).await?;
+        let figures = rows::measure(&mut stage, &rows::sizes(options.rows), rounds, time, faults).await?;
+        growth.rows = Some(Part { machine, figures });
     }
-    drop(stage);
-    print!("{}", page::text(&growth));
-    if let Some(docs) = options.publish.as_ref().filter(|_| growth.faults.is_empty()) {
-        let (docs, json) = (Path::new(docs), serde_json::to_string_pretty(&growth)? + "\n");
-        let file = docs.join(FILE);
-        std::fs::write(&file, json).while_doing(format!("writing {}", file.display()))?;
-        write_block(docs, page::MARKS, &page::text(&growth))?;
+    Ok(growth)
+}
+
+/// Parts that were not measured stay as they are.
+fn publish(docs: &Path, growth: Growth) -> Outcome<()> {
+    let file = docs.join(FILE);
+    let before = match std::fs::read_to_string(&file) {
+        Ok(json) => serde_json::from_str(&json).while_doing(format!("reading {}", file.display()))?,
+        Err(_) => Growth::default(),
+    };
+    let growth = growth.or(before);
+    std::fs::write(&file, serde_json::to_string_pretty(&growth)? + "\n")
+        .while_doing(format!("writing {}", file.display()))?;
+    write_block(docs, page::MARKS, &page::text(&growth))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The page and the file are of the same runs.
+    #[test]
+    fn the_published_page_is_that_of_the_published_figures() {
+        let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+        let growth: Growth =
+            serde_json::from_str(&std::fs::read_to_string(docs.join(FILE)).unwrap()).unwrap();
+        let page = std::fs::read_to_string(docs.join("performance.md")).unwrap();
+        let (begin, end) = page::MARKS;
+        let block = page.split_once(begin).unwrap().1.split_once(end).unwrap().0;
+        assert_eq!(block.trim(), page::text(&growth).trim());
     }
-    Ok(growth.faults.is_empty())
 }

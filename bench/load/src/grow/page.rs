@@ -2,6 +2,7 @@
 
 use super::soak::drift;
 use super::{Growth, idle::Idle, instances::Instances, rows::Rows, soak::Minute};
+use crate::machine::Machine;
 use std::fmt::Write;
 
 /// Around the block in docs/performance.md.
@@ -10,22 +11,25 @@ pub(super) const MARKS: (&str, &str) =
 
 /// All parts that were measured.
 pub(super) fn text(growth: &Growth) -> String {
-    let machine = &growth.machine;
-    let mut text = format!(
-        "Sekali {}, {} × {}, load average before the run {:.1}; PostgreSQL and Redis on the same processors as the load, commits durable.\n",
-        machine.version, machine.processors, machine.processor, machine.load
-    );
-    for fault in growth.faults.iter().take(5) {
-        let _ = writeln!(text, "\n**VOID**: {fault}");
-    }
-    text += &rows(&growth.rows);
-    text += &instances(&growth.instances);
-    text += &growth.idle.as_ref().map_or(String::new(), idle);
-    text += &soak(&growth.soak);
+    let Growth { rows, instances, idle, soak } = growth;
+    let mut text = String::new();
+    text += &rows.as_ref().map_or(String::new(), |part| rows_of(&part.figures) + &measured_on(&part.machine));
+    text += &instances
+        .as_ref()
+        .map_or(String::new(), |part| instances_of(&part.figures) + &measured_on(&part.machine));
+    text += &idle.as_ref().map_or(String::new(), |part| idle_of(&part.figures) + &measured_on(&part.machine));
+    text += &soak.as_ref().map_or(String::new(), |part| soak_of(&part.figures) + &measured_on(&part.machine));
     text
 }
 
-fn rows(rows: &[Rows]) -> String {
+fn measured_on(machine: &Machine) -> String {
+    format!(
+        "\nSekali {}, {} × {}, load average before the run {:.1}, commits durable, PostgreSQL and Redis on the same processors as the load.\n",
+        machine.version, machine.processors, machine.processor, machine.load
+    )
+}
+
+fn rows_of(rows: &[Rows]) -> String {
     let Some(least) = rows.first() else { return String::new() };
     let mut text = "\n### With the payments that are there\n\n\
         First payments at 64 connections, each size of tables once in every round.\n\n\
@@ -48,10 +52,7 @@ fn rows(rows: &[Rows]) -> String {
     text
 }
 
-fn instances(all: &[Instances]) -> String {
-    if all.is_empty() {
-        return String::new();
-    }
+fn instances_of(all: &[Instances]) -> String {
     let mut text = "\n### With servers on one database and one Redis\n\n\
         64 connections spread over the servers, all on the same two processors: this shows what another server costs, not what it brings. The two \
         presses of a double click go to two servers.\n\n\
@@ -73,7 +74,7 @@ fn instances(all: &[Instances]) -> String {
     text
 }
 
-fn idle(idle: &Idle) -> String {
+fn idle_of(idle: &Idle) -> String {
     format!(
         "\n### With connections that are idle\n\n\
          {} connections that have asked once and are kept take {:.1} KiB each: {:.1} MiB of resident memory became {:.1}, and {:.1} while 16 others \
@@ -82,10 +83,7 @@ fn idle(idle: &Idle) -> String {
     )
 }
 
-fn soak(minutes: &[Minute]) -> String {
-    if minutes.is_empty() {
-        return String::new();
-    }
+fn soak_of(minutes: &[Minute]) -> String {
     let mut text = format!(
         "\n### With time\n\nThe mix at 1,000 presses a second for {} minutes, on 64 connections, one server, rows checked after each minute.",
         minutes.len()

@@ -5,7 +5,7 @@ use crate::load::Scenario;
 use crate::stage::Stage;
 use crate::stats::median;
 use crate::trouble::{Outcome, While};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Where the goals are.
@@ -15,7 +15,7 @@ const WARM_UP: Duration = Duration::from_secs(2);
 const MOST: i64 = 16_000;
 
 /// First payments at 64 connections with so many payments there: medians.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 pub(super) struct Rows {
     /// Payments in the tables before.
     pub(super) payments: i64,

@@ -5,7 +5,7 @@ use crate::stage::Stage;
 use crate::stats::median;
 use crate::trouble::Outcome;
 use crate::usage;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Presses a second: a fifth of what a small machine can, so that a queue that grows is a fault of the service.
@@ -18,7 +18,7 @@ const WARM_UP: usize = 2;
 const COMPARED: usize = 5;
 
 /// A minute of the mix.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 pub(super) struct Minute {
     /// Answers a second.
     pub(super) throughput: f64,
