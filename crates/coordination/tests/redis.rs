@@ -4,6 +4,7 @@
 mod support;
 
 use async_trait::async_trait;
+use futures_util::StreamExt;
 use redis::AsyncCommands;
 use redis::aio::MultiplexedConnection;
 use sekali_coordination::RedisCoordination;
@@ -231,7 +232,8 @@ async fn a_lock_given_back_on_one_server_wakes_who_waits_on_another() {
 async fn nothing_is_said_of_a_lock_for_which_nobody_waits() {
     let redis = server();
     let (mut raw, coordination) = (raw(&redis.url).await, connect_patiently(&redis.url).await);
-    drop(listening(&coordination).await);
+    let mut hears = redis::Client::open(redis.url.as_str()).unwrap().get_async_pubsub().await.unwrap();
+    hears.subscribe("payment:given_back").await.unwrap();
     let mine = LockToken::new(1, "tag");
     for waited_for in [false, true] {
         assert_eq!(coordination.try_acquire(LOCK, &mine).await.unwrap(), LockAttempt::Acquired);
@@ -239,10 +241,19 @@ async fn nothing_is_said_of_a_lock_for_which_nobody_waits() {
             coordination.try_acquire(LOCK, &LockToken::new(2, "tag")).await.unwrap();
         }
         assert!(coordination.release(LOCK, &mine).await.unwrap());
-        assert_eq!(calls(&mut raw, "publish").await, u64::from(waited_for));
+        let _: () = raw.publish("payment:given_back", "the end").await.unwrap();
+        let mut said = 0;
+        loop {
+            let word: String = hears.on_message().next().await.unwrap().get_payload().unwrap();
+            match word.as_str() {
+                "the end" => break,
+                word => said += u32::from(word == LOCK.to_string()),
+            }
+        }
+        assert_eq!(said, u32::from(waited_for));
     }
     let left: Vec<String> = raw.keys("payment:*").await.unwrap();
-    assert!(left.iter().all(|key| key == "payment:probe"), "{left:?}");
+    assert!(left.iter().all(|key| key.ends_with("payment:probe")), "{left:?}");
 }
 
 #[tokio::test]
@@ -268,15 +279,18 @@ async fn without_the_rights_to_tell_there_is_a_lock_and_nobody_tells() {
     let keys =
         ["lock:*", "idempotency:*", "status:*", "rate:*", "probe"].map(|key| format!("~payment:{key}"));
     let no_notes = [&["resetkeys".to_owned(), "resetchannels".to_owned()], &keys[..]].concat();
-    let no_word = ["resetchannels", "-publish", "-subscribe"].map(str::to_owned).to_vec();
-    for rules in [no_word, no_notes] {
+    let hears_but_no_notes = [&["resetkeys".to_owned(), "allchannels".to_owned()], &keys[..]].concat();
+    let word = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+    let (no_word, hears) = (word(&["resetchannels", "-publish", "-subscribe"]), word(&["-publish"]));
+    for rules in [no_word, hears, no_notes, hears_but_no_notes] {
         let redis = server();
         let mut raw = raw(&redis.url).await;
         let _: () =
             redis::cmd("ACL").arg("SETUSER").arg("default").arg(&rules).query_async(&mut raw).await.unwrap();
         let coordination = connect_patiently(&redis.url).await;
         let (mine, other) = (LockToken::new(1, "tag"), LockToken::new(2, "tag"));
-        for _ in 0..2 {
+        until(async || tried(&mut raw, "subscribe").await).await;
+        for _ in 0..20 {
             let tried = coordination.try_acquire(LOCK, &mine).await;
             assert_eq!(tried, Ok(LockAttempt::Acquired), "{rules:?}");
             let tried = coordination.try_acquire(LOCK, &other).await;
@@ -359,6 +373,14 @@ async fn the_last_status_of_a_payment_is_asked_of_nobody() {
             assert!(rates[0].is_over() && entered.is_none(), "{status}");
         }
     }
+}
+
+/// Whether a command was sent, be it refused or not.
+async fn tried(redis: &mut MultiplexedConnection, command: &str) -> bool {
+    let info: String = redis::cmd("INFO").arg("commandstats").query_async(redis).await.unwrap();
+    let name = format!("cmdstat_{command}:");
+    let stats = info.lines().find_map(|line| line.strip_prefix(&name)).unwrap_or_default();
+    stats.split(',').any(|stat| stat.contains("calls=") && !stat.ends_with("calls=0"))
 }
 
 /// Calls of a command so far, by scripts too.

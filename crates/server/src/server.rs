@@ -29,9 +29,6 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
 const HEAD_BUFFER: usize = 32 * 1024;
 /// What is under way at a stop has this long; the contract allows 10 s in all.
 const GRACE: Duration = Duration::from_secs(8);
-/// For the last duplicates: a second in all.
-const NOTING_ATTEMPTS: u32 = 20;
-const NOTING_PAUSE: Duration = Duration::from_millis(50);
 
 /// A service that runs.
 pub struct Running {
@@ -54,28 +51,17 @@ impl Running {
             for task in self.tasks {
                 let _ = task.await;
             }
-            note_duplicates(&self.app).await;
+            // Of the requests that were finished last.
+            if let Err(error) = self.app.pay.duplicates.record_last(&*self.app.store, &*self.app.clock).await
+            {
+                tracing::warn!(%error, "Some duplicates are not in the record");
+            }
         };
         if tokio::time::timeout(GRACE, all).await.is_err() {
             tracing::warn!("Some work was not finished in time; it is taken up again at the next start");
         }
         tracing::info!("Stopped");
     }
-}
-
-/// Those of the requests that were finished last. A payment on which something is being decided is waited for a little.
-async fn note_duplicates(app: &http::App) {
-    for _ in 0..NOTING_ATTEMPTS {
-        if let Err(error) = app.pay.duplicates.record(&*app.store).await {
-            tracing::warn!(%error, "Some duplicates are not in the record");
-            return;
-        }
-        if app.pay.duplicates.are_noted() {
-            return;
-        }
-        app.clock.sleep(NOTING_PAUSE).await;
-    }
-    tracing::warn!("Some duplicates are not in the record: somebody decides on their payments");
 }
 
 /// Starts the service that `settings` describe.

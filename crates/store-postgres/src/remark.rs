@@ -9,9 +9,6 @@ use std::collections::{HashMap, HashSet};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-/// PostgreSQL ends the transaction of a server that it has not heard of for so long.
-const LETS_GO: &str = "SET LOCAL idle_in_transaction_session_timeout = '2s'";
-
 /// Appends what can be appended without waiting for anybody; the payments that are being decided on.
 ///
 /// A decision locks the payment before it reads the record's end, and so does this: no two entries follow on the same
@@ -20,7 +17,7 @@ pub(crate) async fn remark(c: &mut Connection, remarks: &[Remark]) -> Result<Vec
     let ids: Vec<i64> = remarks.iter().map(|remark| remark.payment.0).collect();
     let tx = c.begin().await?;
     // So many payments must not be held by a server that the network has swallowed.
-    tx.script(LETS_GO).await?;
+    tx.send(&sql::LET_GO_SOON, &[]).await?;
     let locked = tx.send(&sql::LOCK_IDLE_PAYMENTS, &[&ids]).await?;
     let locked: HashSet<i64> = locked.iter().map(|row| value(row, "id")).collect::<Result<_, _>>()?;
     // Read by a statement that begins only now: the other one could not see what was committed meanwhile.

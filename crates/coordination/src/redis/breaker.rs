@@ -5,7 +5,7 @@
 //! interruption, even one that lasted a millisecond between two commands, ends in a new [`Link`]
 //! with a new `trusted_since`, and there is no way around it.
 
-use super::ears::Ears;
+use super::ears::{Ears, UNHEARD};
 use super::missed::Missed;
 use super::scripts::Scripts;
 use super::{STATUS_TTL, millis, status_key};
@@ -45,6 +45,8 @@ pub(super) struct Link {
     run: String,
     /// Hears which locks are given back.
     ears: Ears,
+    /// Whether Redis lets us tell others.
+    tells: bool,
 }
 
 impl Link {
@@ -108,7 +110,7 @@ impl Breaker {
 
     /// Whether word comes of locks that are given back.
     pub(super) fn hears(&self) -> bool {
-        self.current().is_some_and(|link| link.ears.are_open())
+        self.current().is_some_and(|link| link.tells && link.ears.are_open())
     }
 
     /// Runs a script. Dropping the call is harmless: the connection's own task takes the answer in.
@@ -188,7 +190,7 @@ impl Breaker {
 
     async fn heartbeat(&self, link: &Arc<Link>) {
         match self.probe(&link.connection).await {
-            Ok((_, run)) if run == link.run => {}
+            Ok(Probed { run, .. }) if run == link.run => {}
             Ok(_) => self.throw_away(link, "another Redis answers on the same connection"),
             Err(error) => self.throw_away(link, &error),
         }
@@ -221,10 +223,13 @@ impl Breaker {
         for script in self.scripts.all() {
             flatten(timeout(most, script.load_async(&mut connection)).await)?;
         }
-        let (trusted_since, run) = self.probe(&connection).await?;
+        let Probed { time: trusted_since, run, tells } = self.probe(&connection).await?;
         self.make_up(&connection, &run).await?;
+        if !tells {
+            tracing::warn!("{UNHEARD}");
+        }
         let ears = Ears::open(self.client.clone(), Arc::clone(&self.bells));
-        Ok(Link { connection, trusted_since, run, ears })
+        Ok(Link { connection, trusted_since, run, ears, tells })
     }
 
     /// Tells the board what it missed, before anything is read from it.
@@ -240,11 +245,22 @@ impl Breaker {
         Ok(())
     }
 
-    /// Redis' time in microseconds, and the name of its process' run (empty where `INFO` is not
-    /// allowed: then the time alone decides what is trusted).
-    async fn probe(&self, connection: &MultiplexedConnection) -> Result<(i64, String), String> {
-        run(connection, &self.scripts.probe.key(PROBE_KEY), self.probe_timeout()).await
+    async fn probe(&self, connection: &MultiplexedConnection) -> Result<Probed, String> {
+        let invocation = self.scripts.probe.key(PROBE_KEY);
+        let (time, run, tells): (i64, String, bool) =
+            run(connection, &invocation, self.probe_timeout()).await?;
+        Ok(Probed { time, run, tells })
     }
+}
+
+/// What Redis says of itself.
+struct Probed {
+    /// In microseconds.
+    time: i64,
+    /// The name of its process' run; empty where `INFO` is not allowed: then the time alone decides what is trusted.
+    run: String,
+    /// Whether others can be told which locks are given back.
+    tells: bool,
 }
 
 async fn run<T: FromRedisValue>(

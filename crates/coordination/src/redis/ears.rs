@@ -11,8 +11,8 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-/// A connection on which nothing was said for so long is made anew.
-const QUIET: Duration = Duration::from_secs(60);
+/// A connection on which nothing was said for so long is made anew: each heartbeat says something to all.
+const QUIET: Duration = Duration::from_secs(5);
 /// A Redis that refuses is asked again after this, at the latest.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
@@ -47,17 +47,20 @@ impl Drop for Ears {
 }
 
 async fn keep_listening(client: redis::Client, bells: Arc<Bells>, open: Arc<AtomicBool>) {
-    let mut pause = RETRY_PAUSE;
+    let (mut pause, mut said) = (RETRY_PAUSE, false);
     loop {
         let ended = listen(&client, &bells, &open).await;
         if open.swap(false, Ordering::AcqRel) {
             bells.ring_all();
-            pause = RETRY_PAUSE;
+            (pause, said) = (RETRY_PAUSE, false);
         }
         match ended {
             // The link over which calls go tells of outages.
             Err(error) if error.is_io_error() => tracing::debug!(%error, "{UNHEARD}"),
-            Err(error) if pause == RETRY_PAUSE => tracing::warn!(%error, "{UNHEARD}"),
+            Err(error) if !said => {
+                tracing::warn!(%error, "{UNHEARD}");
+                said = true;
+            }
             Ok(()) | Err(_) => {}
         }
         sleep(pause).await;
@@ -65,7 +68,9 @@ async fn keep_listening(client: redis::Client, bells: Arc<Bells>, open: Arc<Atom
     }
 }
 
-const UNHEARD: &str = "Redis does not tell which locks are given back, whoever waits looks by himself";
+/// For the log.
+pub(super) const UNHEARD: &str =
+    "Redis does not tell which locks are given back, whoever waits looks by himself";
 
 /// Until the connection ends.
 async fn listen(client: &redis::Client, bells: &Bells, open: &AtomicBool) -> RedisResult<()> {

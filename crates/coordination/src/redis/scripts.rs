@@ -218,15 +218,21 @@ return {rate, answer(KEYS[1], ARGV[1], ARGV[2]) or acquire(KEYS[2], ARGV[3], ARG
 "
 );
 
-/// Redis' time in microseconds, and what names this run of the process. It writes, because a
-/// replica, or a Redis whose memory or disk is full, answers reads and is of no use.
-const PROBE: &str = r"
+/// Redis' time in microseconds, what names this run of the process, and 1 if this user may tell others of locks that are
+/// given back. It writes, because a replica, or a Redis whose memory or disk is full, answers reads and is of no use;
+/// and it publishes, so that those who listen hear once a second that they would hear.
+const PROBE: &str = concat!(
+    awaited!(),
+    r"
 local time = redis.call('TIME')
 redis.call('SET', KEYS[1], '1', 'PX', 1000)
+local note = redis.pcall('SET', awaited(KEYS[1]), '1', 'PX', 1000)
+local tells = note.ok and type(redis.pcall('PUBLISH', 'payment:given_back', KEYS[1])) == 'number'
 local info = redis.pcall('INFO', 'server')
 local run = type(info) == 'string' and string.match(info, 'run_id:(%x+)') or ''
-return {time[1] .. string.format('%06d', time[2]), run}
-";
+return {time[1] .. string.format('%06d', time[2]), run, tells and 1 or 0}
+"
+);
 
 impl Scripts {
     pub(super) fn new() -> Self {

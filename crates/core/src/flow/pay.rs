@@ -242,7 +242,7 @@ impl Pay {
             Boarded::Behind(Behind { word, counted }) => {
                 run.caught = Caught::Lock;
                 match self.wait_for(word, since).await {
-                    Some(Word::Lead(lead)) => run.lead = Some(lead),
+                    Some(Word::Lead(lead)) => run.lead = Some(lead.setting_out()),
                     Some(Word::Told(rate, answer)) => return (rate, self.told(request, answer)),
                     None => return self.left_alone(run, counted.get().copied()).await,
                 }

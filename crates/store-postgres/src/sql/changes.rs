@@ -73,6 +73,8 @@ statements! { CHANGES;
         "INSERT INTO payment_events (payment_id, seq, at, kind, data, announces, prev_hash, hash) \
          SELECT $1, e.* FROM unnest($2, $3, $4, $5, $6, $7, $8) \
          AS e (seq, at, kind, data, announces, prev_hash, hash) ORDER BY e.seq RETURNING 1";
+    /// The transaction of a server that is not heard of any more ends after 2 s.
+    LET_GO_SOON() = "SELECT set_config('idle_in_transaction_session_timeout', '2s', true)";
     /// Those on which nothing is being decided. In the order of their numbers, as everybody takes several locks.
     LOCK_IDLE_PAYMENTS(INT8_ARRAY) =
         "SELECT id FROM payments WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED";

@@ -4,7 +4,7 @@
 use super::{Caught, Duplicate, PayRequest};
 use crate::domain::record::key_hash;
 use crate::domain::{Actor, Entry, Origin, PaymentId, Timestamp, What};
-use crate::ports::{Remark, Store, StoreError};
+use crate::ports::{Clock, Remark, Store, StoreError};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,6 +12,9 @@ use uuid::Uuid;
 
 /// Payments whose duplicates are counted at once; beyond that some go uncounted until the next round.
 const MOST: usize = 10_000;
+/// At the end: a second in all.
+const LAST_ATTEMPTS: u32 = 20;
+const LAST_PAUSE: Duration = Duration::from_millis(50);
 /// So many payments get their entries in one commit.
 const AT_ONCE: usize = 100;
 /// A payment whose duplicates were noted is not noted again before this (design, part 6) ...
@@ -84,9 +87,18 @@ impl Duplicates {
         self.note(store, all).await
     }
 
-    /// Whether everything that was counted is in the record.
-    pub fn are_noted(&self) -> bool {
-        lock(&self.counted).is_empty()
+    /// The same before the end, when there is no next time: a payment on which something is being decided is waited for,
+    /// a second in all. Returns the last failure, or that some payments stayed busy.
+    pub async fn record_last(&self, store: &dyn Store, clock: &dyn Clock) -> Result<(), StoreError> {
+        let mut recorded = Ok(());
+        for _ in 0..LAST_ATTEMPTS {
+            recorded = self.record(store).await;
+            if lock(&self.counted).is_empty() || matches!(recorded, Err(StoreError::Unavailable(_))) {
+                return recorded;
+            }
+            clock.sleep(LAST_PAUSE).await;
+        }
+        recorded.and(Err(StoreError::Conflict("something is being decided on some payments".to_owned())))
     }
 
     fn take_due(&self, now: Duration) -> BTreeMap<PaymentId, Tally> {
@@ -138,10 +150,15 @@ impl Duplicates {
             self.put_back(some);
             return Err(error);
         }
-        let mut failed = None;
-        for one in some {
-            if let Err(error) = Box::pin(self.note_some(store, vec![one])).await {
-                failed.get_or_insert(error);
+        let (mut failed, mut left) = (None, some.into_iter());
+        while let Some(one) = left.next() {
+            match Box::pin(self.note_some(store, vec![one])).await {
+                Ok(()) => {}
+                Err(error @ StoreError::Unavailable(_)) => {
+                    self.put_back(left);
+                    return Err(error);
+                }
+                Err(error) => drop(failed.get_or_insert(error)),
             }
         }
         failed.map_or(Ok(()), Err)

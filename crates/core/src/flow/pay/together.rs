@@ -3,7 +3,8 @@
 //!
 //! What must hold: an answer that several are given was worked out after the last of them had come. Whoever
 //! comes while a press is under way is therefore not given its answer, as the payment may have moved on since it
-//! was read: all who came meanwhile go next, the first of them for all the others.
+//! was read: all who came meanwhile go next, the first of them for all the others. (Not more than a hundred of one
+//! user, and not behind a press that has taken longer than a waiter's patience: those go by themselves.)
 //!
 //! For speed only, like the lock, and within one server. Whoever goes for others and dies, panics or takes too long
 //! leaves them to go by themselves, as if each had come to a server of his own.
@@ -14,15 +15,23 @@ use crate::domain::{Fingerprint, IdempotencyKey, UserId};
 use crate::ports::{Clock, Rate};
 use futures_channel::oneshot;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-/// Behind a press that is under way at most so many wait, as none of them is counted by the rate limit yet.
+/// So many presses of one user wait at most, as none of them is counted by the rate limit yet.
 const MOST_BEHIND: usize = 100;
 
 /// The presses that are under way.
 #[derive(Default)]
-pub struct Presses(Mutex<HashMap<Press, UnderWay>>);
+pub struct Presses(Mutex<All>);
+
+#[derive(Default)]
+struct All {
+    under_way: HashMap<Press, UnderWay>,
+    /// How many of each user's wait behind one.
+    behind: HashMap<UserId, usize>,
+}
 
 /// What makes two presses the same: whose they are, the key, and all that was asked for.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -86,17 +95,20 @@ impl Presses {
         let press = Press { user, key, fingerprint: request.fingerprint() };
         let now = clock.monotonic();
         let mut all = self.lock();
-        if let Some(under_way) = all.get_mut(&press) {
+        let All { under_way, behind } = &mut *all;
+        if let Some(under_way) = under_way.get_mut(&press) {
             let for_ages = now.saturating_sub(under_way.since) >= PATIENCE;
-            if for_ages || under_way.behind.len() >= MOST_BEHIND {
+            let waiting = behind.entry(press.user).or_default();
+            if for_ages || *waiting >= MOST_BEHIND {
                 return Boarded::Alone;
             }
+            *waiting += 1;
             let (word, comes) = oneshot::channel();
             let counted = Arc::new(OnceLock::new());
             under_way.behind.push(Seat { word, counted: Arc::clone(&counted) });
             return Boarded::Behind(Behind { word: comes, counted });
         }
-        all.insert(press.clone(), UnderWay { since: now, behind: Vec::new() });
+        under_way.insert(press.clone(), UnderWay { since: now, behind: Vec::new() });
         let (presses, clock) = (Arc::clone(self), Arc::clone(clock));
         Boarded::First(Lead { presses, clock, press, others: Vec::new() })
     }
@@ -104,30 +116,49 @@ impl Presses {
     /// Those who came while this press was under way and wait still; it is their turn. None: it is over.
     fn turn(&self, press: &Press, now: Duration) -> Vec<Seat> {
         let mut all = self.lock();
-        let came = all.get_mut(press).map(|under_way| std::mem::take(&mut under_way.behind));
-        // Who has not the patience any more goes by himself.
-        let waiting = came.into_iter().flatten().filter(|seat| !seat.word.is_canceled()).collect::<Vec<_>>();
-        if waiting.is_empty() {
-            all.remove(press);
-        } else if let Some(under_way) = all.get_mut(press) {
-            under_way.since = now;
+        let All { under_way, behind } = &mut *all;
+        let mut came = under_way.get_mut(press).map(|it| std::mem::take(&mut it.behind)).unwrap_or_default();
+        if let Entry::Occupied(mut waiting) = behind.entry(press.user) {
+            *waiting.get_mut() = waiting.get().saturating_sub(came.len());
+            if *waiting.get() == 0 {
+                waiting.remove();
+            }
         }
-        waiting
+        came.retain(Seat::is_taken);
+        if came.is_empty() {
+            under_way.remove(press);
+        } else if let Some(it) = under_way.get_mut(press) {
+            it.since = now;
+        }
+        came
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Press, UnderWay>> {
+    fn lock(&self) -> MutexGuard<'_, All> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+impl Seat {
+    /// Who has not the patience any more goes by himself.
+    fn is_taken(&self) -> bool {
+        !self.word.is_canceled()
+    }
+}
+
 impl Lead {
+    /// Begins: those who have left meanwhile are not gone for.
+    pub(super) fn setting_out(mut self) -> Self {
+        self.others.retain(Seat::is_taken);
+        self
+    }
+
     /// How many go with it, itself counted.
     pub(super) fn many(&self) -> u32 {
         u32::try_from(self.others.len()).map_or(u32::MAX, |others| others.saturating_add(1))
     }
 
-    /// The others were counted: whoever leaves before he is told must not be counted again. `rates` are everybody's,
-    /// the leader's first.
+    /// The others were counted: whoever leaves before he is told is not counted again (unless his patience ended in the
+    /// very moment of counting). `rates` are everybody's, the leader's first.
     pub(super) fn counted(&self, rates: &[Rate]) {
         for (other, rate) in self.others.iter().zip(rates.iter().skip(1)) {
             let _ = other.counted.set(*rate);

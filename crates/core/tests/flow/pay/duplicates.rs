@@ -3,7 +3,7 @@
 use crate::support::log::Log;
 use crate::support::script::Fault;
 use crate::support::{PATIENT, Stage, created, decimal, duplicate, key, money, press};
-use sekali_core::domain::{ConsultationId, Status, User, UserId};
+use sekali_core::domain::{ConsultationId, PaymentId, Status, User, UserId};
 use sekali_core::flow::pay::{Caught, PayError, PayRequest};
 use sekali_core::ports::{Clock, Point, StatusBoard, StoreError};
 
@@ -218,10 +218,8 @@ async fn what_the_database_does_not_take_together_is_noted_one_by_one() {
     assert_eq!(stage.duplicates.record(&*stage.store).await, Err(broken), "of the one that is to blame");
     assert_eq!(stage.journal.store_calls(), ["remark"; 4]);
     assert_eq!(recorded(&stage).await.len(), 2, "no other suffers for it");
-    assert!(!stage.duplicates.are_noted());
     assert_eq!(stage.duplicates.record(&*stage.store).await, Ok(()));
     assert_eq!(recorded(&stage).await.len(), 3, "and it is tried again");
-    assert!(stage.duplicates.are_noted());
 }
 
 #[tokio::test]
@@ -245,4 +243,48 @@ async fn while_the_database_is_away_it_is_asked_once_a_round() {
     assert_eq!(stage.journal.store_calls(), ["remark"]);
     assert_eq!(stage.duplicates.record(&*stage.store).await, Ok(()));
     assert_eq!(recorded(&stage).await.len(), 250, "nothing is lost");
+}
+
+#[tokio::test]
+async fn before_the_end_a_payment_that_is_busy_is_waited_for_and_nobody_suffers_for_another() {
+    let stage = Stage::set().await;
+    duplicates_of(&stage, 2).await;
+    let busy = || Fault::Answers(vec![PaymentId(100), PaymentId(101)]);
+    stage.store.remarks.extend([busy(), Fault::Fails(StoreError::Conflict("deadlock".into()))]);
+    stage.store.remarks.extend([Fault::Answers(vec![PaymentId(100)]), Fault::Answers(vec![PaymentId(101)])]);
+    assert_eq!(stage.duplicates.record_last(&*stage.store, &*stage.clock).await, Ok(()));
+    assert_eq!(recorded(&stage).await.len(), 2);
+    assert_eq!(stage.journal.pauses(), [std::time::Duration::from_millis(50); 2]);
+
+    // Not for ever, and not for a database that is away.
+    duplicates_again(&stage).await;
+    stage.store.remarks.extend((0..40).map(|_| busy()));
+    let left = stage.duplicates.record_last(&*stage.store, &*stage.clock).await;
+    assert!(matches!(left, Err(StoreError::Conflict(_))), "{left:?}");
+    assert_eq!(stage.journal.pauses().len(), 20, "a second");
+    while stage.store.remarks.pop().is_some() {}
+    stage.journal.clear();
+    let down = StoreError::Unavailable("down".into());
+    stage.store.remarks.push(Fault::Fails(down.clone()));
+    assert_eq!(stage.duplicates.record_last(&*stage.store, &*stage.clock).await, Err(down));
+    assert_eq!(stage.journal.pauses(), []);
+}
+
+/// Another duplicate of payment 100.
+async fn duplicates_again(stage: &Stage) {
+    let user = User { id: UserId(1), ..press("k").user };
+    duplicate(stage.pay().pay(&PayRequest { user, consultation: ConsultationId(1), ..press("k") }).await);
+    stage.journal.clear();
+}
+
+#[tokio::test]
+async fn a_database_that_goes_away_while_one_after_the_other_is_noted_is_not_asked_for_each() {
+    let stage = Stage::set().await;
+    duplicates_of(&stage, 100).await;
+    let down = StoreError::Unavailable("down".into());
+    stage.store.remarks.extend([Fault::Fails(StoreError::Broken("one".into())), Fault::Fails(down.clone())]);
+    assert_eq!(stage.duplicates.record(&*stage.store).await, Err(down));
+    assert_eq!(stage.journal.store_calls(), ["remark"; 2]);
+    assert_eq!(stage.duplicates.record(&*stage.store).await, Ok(()));
+    assert_eq!(recorded(&stage).await.len(), 100, "nothing is lost");
 }

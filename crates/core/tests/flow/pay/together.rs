@@ -227,6 +227,48 @@ async fn a_press_that_does_not_end_is_no_hindrance_after_five_seconds() {
 }
 
 #[tokio::test]
+async fn presses_that_follow_on_one_another_for_long_go_together_still() {
+    let stage = Stage::set().await;
+    stage.coordination.shut_the_door();
+    let mut clicks = vec![waits(&stage, press("k")).await, waits(&stage, press("k")).await];
+    stage.clock.advance(Duration::from_secs(4));
+    stage.coordination.let_in(1);
+    created(clicks.remove(0).await.unwrap().1);
+    all_wait().await;
+    // Six seconds after the first one, two after the one that is under way.
+    stage.clock.advance(Duration::from_secs(2));
+    clicks.push(waits(&stage, press("k")).await);
+    assert_eq!(times(&stage, "lookup"), 2, "it waits");
+    stage.coordination.let_in(2);
+    for click in clicks {
+        duplicate(click.await.unwrap().1);
+    }
+}
+
+#[tokio::test]
+async fn who_waits_is_counted_over_all_keys_of_a_user() {
+    let stage = Stage::set().await;
+    stage.coordination.shut_the_door();
+    let mut clicks = Vec::new();
+    for name in ["a", "b"] {
+        for _ in 0..60 {
+            clicks.push(waits(&stage, press(name)).await);
+        }
+    }
+    assert_eq!(times(&stage, "lookup"), 2 + 18, "a hundred wait, and the others go by themselves");
+    clicks.iter().for_each(JoinHandle::abort);
+    all_wait().await;
+    // They wait no more.
+    stage.journal.clear();
+    let mut clicks = Vec::new();
+    for _ in 0..60 {
+        clicks.push(waits(&stage, press("a")).await);
+    }
+    assert_eq!(times(&stage, "lookup"), 1);
+    clicks.iter().for_each(JoinHandle::abort);
+}
+
+#[tokio::test]
 async fn a_hundred_wait_and_more_are_counted_at_once() {
     let stage = Stage::set().await;
     stage.coordination.shut_the_door();

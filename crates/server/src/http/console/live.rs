@@ -44,6 +44,8 @@ pub struct Live {
     listeners: Arc<Semaphore>,
     news: broadcast::Sender<Arc<Vec<PaymentId>>>,
     follows: Mutex<bool>,
+    /// Whether it is known where the record ends: what comes from now on is told.
+    ready: watch::Sender<bool>,
     stop: watch::Sender<bool>,
 }
 
@@ -53,6 +55,7 @@ impl Default for Live {
             listeners: Arc::new(Semaphore::new(LISTENERS)),
             news: broadcast::channel(BACKLOG).0,
             follows: Mutex::new(false),
+            ready: watch::channel(false).0,
             stop: watch::channel(false).0,
         }
     }
@@ -76,6 +79,7 @@ impl Live {
         let ends = self.news.receiver_count() == 0 || *self.stop.borrow();
         if ends {
             *follows = false;
+            self.ready.send_replace(false);
         }
         ends
     }
@@ -94,6 +98,8 @@ pub(super) async fn live(
     if app.live.begins() {
         tokio::spawn(follow(app.clone()));
     }
+    // Whoever has been greeted misses nothing.
+    let _ = app.live.ready.subscribe().wait_for(|ready| *ready).await;
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let stop = app.live.stop.subscribe();
@@ -126,6 +132,7 @@ async fn follow(app: Arc<App>) {
             // Those who listen ask for themselves, and are told there that the database is out of reach.
             Err(error) => tracing::debug!(%error, "Console: The record cannot be followed right now"),
         }
+        app.live.ready.send_replace(true);
         app.clock.sleep(POLL).await;
     }
 }
