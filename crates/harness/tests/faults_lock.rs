@@ -147,9 +147,10 @@ async fn expires_on_sqlite_with_redis() {
     let found: i64 =
         redis::cmd("PEXPIRE").arg("payment:lock:1:1").arg(1).query(&mut redis).expect("an answer");
     assert_eq!(found, 1, "the lock has the contract's name");
-    presses.push(scene.press(0, "one"));
-    scene.acquired(2).await;
+    // The same key would wait for the first press on its server, and not for the lock.
     presses.push(scene.press(0, "another"));
+    scene.acquired(2).await;
+    presses.push(scene.press(0, "one"));
     hold.let_go().await;
     scene.end(presses).await;
 }
