@@ -31,7 +31,12 @@ pub(crate) struct Stopwatch<'a> {
 
 impl<'a> Stopwatch<'a> {
     pub(crate) fn start(clock: &'a dyn Clock, probe: &'a dyn Probe) -> Self {
-        Self { clock, probe, last: clock.monotonic() }
+        Self::since(clock.monotonic(), clock, probe)
+    }
+
+    /// One that has run since then, by the monotonic clock.
+    pub(crate) fn since(since: Duration, clock: &'a dyn Clock, probe: &'a dyn Probe) -> Self {
+        Self { clock, probe, last: since }
     }
 
     pub(crate) fn passed(&mut self, point: crate::ports::Point) {

@@ -243,7 +243,10 @@ impl Pay {
                 run.caught = Caught::Lock;
                 match self.wait_for(word, since).await {
                     Some(Word::Lead(lead)) => run.lead = Some(lead.setting_out()),
-                    Some(Word::Told(rate, answer)) => return (rate, self.told(request, answer)),
+                    Some(Word::Told(rate, answer)) => {
+                        self.probe.passed(Point::Locked, self.clock.monotonic().saturating_sub(since));
+                        return (rate, self.told(request, answer));
+                    }
                     None => return self.left_alone(run, counted.get().copied()).await,
                 }
             }
@@ -275,7 +278,7 @@ impl Pay {
 
     async fn steps(&self, run: &Run<'_>, rate: &mut Option<Rate>) -> Result<Answer, PayError> {
         let request = run.request;
-        let mut watch = Stopwatch::start(&*self.clock, &*self.probe);
+        let mut watch = Stopwatch::since(run.since, &*self.clock, &*self.probe);
 
         // 1. Idempotency: a key that is known is answered from the cache. The trip that asks takes the lock, too,
         //    if the key is not known and nobody has it, and counts the request.
@@ -283,6 +286,10 @@ impl Pay {
         let found = self.arrive(run, &ticket, rate).await?;
         watch.passed(Point::LookedUp);
         if let Found::Answer(duplicate) = found {
+            if duplicate.caught == Caught::Lock {
+                // It has waited already: on this server, for the same press.
+                watch.passed(Point::Locked);
+            }
             return Ok(Answer::Duplicate(duplicate));
         }
 

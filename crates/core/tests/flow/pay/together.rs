@@ -5,7 +5,7 @@ use crate::support::{PATIENT, Stage, created, decimal, duplicate, key, press};
 use async_trait::async_trait;
 use sekali_core::domain::{ConsultationId, Status, Timestamp};
 use sekali_core::flow::pay::{Answer, Caught, Pay, PayError, PayRequest, Toll, Twin};
-use sekali_core::ports::{Clock, LockToken, Rate, StatusBoard};
+use sekali_core::ports::{Clock, LockToken, Point, Rate, StatusBoard};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -82,6 +82,9 @@ async fn a_storm_of_clicks_asks_twice_and_makes_one_payment() {
         left.push(rate.unwrap().remaining);
     }
     assert_eq!((times(&stage, "lookup"), times(&stage, "create")), (2, 1));
+    let made = [Point::LookedUp, Point::Locked, Point::Committed, Point::Cached, Point::Unlocked];
+    let points = [&made[..], &[Point::LookedUp], &[Point::Locked; 99]].concat();
+    assert_eq!(stage.journal.points(), points, "whoever waited came through the lock");
     assert_eq!(left, (900..1000).rev().collect::<Vec<_>>(), "each is counted, in its order");
     assert_eq!(log.count("Payment: Processing payment"), 100);
     assert_eq!(log.count("Payment: Returning cached response"), 99);
