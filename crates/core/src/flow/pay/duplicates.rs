@@ -78,13 +78,13 @@ impl Duplicates {
     /// the first failure is returned.
     pub async fn record_due(&self, store: &dyn Store, now: Duration) -> Result<(), StoreError> {
         let due = self.take_due(now);
-        self.note(store, due).await
+        self.note(store, due, AT_ONCE).await
     }
 
     /// Puts all that was counted into the record, as [`Self::record_due`] does.
     pub async fn record(&self, store: &dyn Store) -> Result<(), StoreError> {
         let all = std::mem::take(&mut *lock(&self.counted));
-        self.note(store, all).await
+        self.note(store, all, AT_ONCE).await
     }
 
     /// The same before the end, when there is no next time: a payment on which something is being decided is waited for,
@@ -115,11 +115,19 @@ impl Duplicates {
         due
     }
 
-    async fn note(&self, store: &dyn Store, counted: BTreeMap<PaymentId, Tally>) -> Result<(), StoreError> {
-        let mut left = counted.into_iter().peekable();
-        let mut failed = None;
-        while left.peek().is_some() {
-            let some: Vec<_> = left.by_ref().take(AT_ONCE).collect();
+    /// So many at a time.
+    async fn note(
+        &self,
+        store: &dyn Store,
+        counted: impl IntoIterator<Item = (PaymentId, Tally)>,
+        at_once: usize,
+    ) -> Result<(), StoreError> {
+        let (mut failed, mut left) = (None, counted.into_iter());
+        loop {
+            let some: Vec<_> = left.by_ref().take(at_once).collect();
+            if some.is_empty() {
+                return failed.map_or(Ok(()), Err);
+            }
             match self.note_some(store, some).await {
                 Ok(()) => {}
                 // There is nobody to ask.
@@ -131,37 +139,26 @@ impl Duplicates {
                 Err(error) => drop(failed.get_or_insert(error)),
             }
         }
-        failed.map_or(Ok(()), Err)
     }
 
     /// In one commit; if the database does not take them together, each by itself, so that none suffers for another.
     async fn note_some(&self, store: &dyn Store, some: Vec<(PaymentId, Tally)>) -> Result<(), StoreError> {
         let remarks: Vec<Remark> = some.iter().map(|(payment, tally)| tally.remark(*payment)).collect();
-        let error = match store.remark(&remarks).await {
+        match store.remark(&remarks).await {
             Ok(busy) => {
                 self.put_back(some.into_iter().filter(|(payment, _)| busy.contains(payment)));
-                return Ok(());
+                Ok(())
             }
             // They may be there: rather once too few than twice.
-            Err(StoreError::Unclear(_)) => return Ok(()),
-            Err(error) => error,
-        };
-        if some.len() == 1 || !matches!(error, StoreError::Broken(_) | StoreError::Conflict(_)) {
-            self.put_back(some);
-            return Err(error);
-        }
-        let (mut failed, mut left) = (None, some.into_iter());
-        while let Some(one) = left.next() {
-            match Box::pin(self.note_some(store, vec![one])).await {
-                Ok(()) => {}
-                Err(error @ StoreError::Unavailable(_)) => {
-                    self.put_back(left);
-                    return Err(error);
-                }
-                Err(error) => drop(failed.get_or_insert(error)),
+            Err(StoreError::Unclear(_)) => Ok(()),
+            Err(StoreError::Broken(_) | StoreError::Conflict(_)) if some.len() > 1 => {
+                Box::pin(self.note(store, some, 1)).await
+            }
+            Err(error) => {
+                self.put_back(some);
+                Err(error)
             }
         }
-        failed.map_or(Ok(()), Err)
     }
 
     fn put_back(&self, kept: impl IntoIterator<Item = (PaymentId, Tally)>) {
