@@ -12,11 +12,11 @@ use tokio::task::JoinHandle;
 
 type Outcome = (Option<Rate>, Result<Answer, PayError>);
 
-/// Nobody's patience ends.
-struct Patient(Arc<dyn Clock>);
+/// Whoever sleeps, sleeps until a test wakes him.
+struct UntilTold(Arc<dyn Clock>, Arc<tokio::sync::Notify>);
 
 #[async_trait]
-impl Clock for Patient {
+impl Clock for UntilTold {
     fn now(&self) -> Timestamp {
         self.0.now()
     }
@@ -24,12 +24,13 @@ impl Clock for Patient {
         self.0.monotonic()
     }
     async fn sleep(&self, _: Duration) {
-        std::future::pending::<()>().await;
+        self.1.notified().await;
     }
 }
 
+/// Nobody's patience ends.
 fn patient(stage: &Stage) -> Pay {
-    Pay { clock: Arc::new(Patient(stage.clock.clone())), ..stage.pay() }
+    Pay { clock: Arc::new(UntilTold(stage.clock.clone(), Arc::default())), ..stage.pay() }
 }
 
 /// Whoever can come any further has.
@@ -311,22 +312,6 @@ async fn whoever_was_counted_and_is_left_alone_is_not_counted_again() {
             None => assert_eq!((rate.unwrap().is_over(), answer), (true, Err(PayError::OverLimit))),
         }
         leads.abort();
-    }
-}
-
-/// Time passes when a test lets it.
-struct UntilTold(Arc<dyn Clock>, Arc<tokio::sync::Notify>);
-
-#[async_trait]
-impl Clock for UntilTold {
-    fn now(&self) -> Timestamp {
-        self.0.now()
-    }
-    fn monotonic(&self) -> Duration {
-        self.0.monotonic()
-    }
-    async fn sleep(&self, _: Duration) {
-        self.1.notified().await;
     }
 }
 
