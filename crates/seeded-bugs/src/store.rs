@@ -145,7 +145,10 @@ impl InboxStore for BuggedStore {
         if self.bug == Bug::WebhookFinishedFirst {
             for event in &events {
                 self.inner.finish_event(&event.id, now).await?;
-                tokio::time::sleep(A_MOMENT).await;
+                // Not for each: events would pile up, and be about what has long been settled otherwise.
+                if event.kind.starts_with("checkout.session.") {
+                    tokio::time::sleep(A_MOMENT).await;
+                }
             }
         }
         Ok(events)
