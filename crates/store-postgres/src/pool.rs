@@ -4,7 +4,7 @@ use crate::errors::{self, WhenLost, classify};
 use crate::sql::Sql;
 use crate::{Options, tls};
 use deadpool_postgres::{
-    GenericClient, Hook, HookError, Manager, ManagerConfig, Object, RecyclingMethod, Runtime,
+    GenericClient, Hook, HookError, Manager, ManagerConfig, Object, QueueMode, RecyclingMethod, Runtime,
 };
 use futures_util::future::BoxFuture;
 use sekali_core::ports::StoreError;
@@ -56,6 +56,8 @@ impl Pool {
         let manager = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let builder = deadpool_postgres::Pool::builder(Manager::from_config(config, tls, manager))
             .max_size(options.connections)
+            // The session that was used last has its plans and tables at hand, in the processor's caches too.
+            .queue_mode(QueueMode::Lifo)
             .wait_timeout(Some(options.wait))
             .create_timeout(Some(options.connect_timeout))
             .runtime(Runtime::Tokio1);
@@ -329,6 +331,31 @@ mod tests {
         let commits = work(|c| Box::pin(async move { c.begin().await?.commit().await }));
         store.pool.write(commits).await.unwrap();
         assert_eq!(store.query(COUNT).await.unwrap().rows, [["0"]]);
+    }
+
+    #[tokio::test]
+    async fn the_session_that_was_used_last_is_used_next() {
+        let database = postgres::database();
+        let store = PostgresStore::connect(&database.url, &Options::default()).unwrap();
+        let session = async || {
+            let asks = work(|c| {
+                Box::pin(
+                    async move { c.begin().await?.text("SELECT pg_backend_pid(), pg_sleep(0.05)").await },
+                )
+            });
+            let answer = store.pool.read(asks).await.unwrap();
+            let pid = answer.iter().find_map(|message| match message {
+                SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+                _ => None,
+            });
+            pid.unwrap()
+        };
+        let (one, other) = futures_util::future::join(session(), session()).await;
+        assert_ne!(one, other, "there are two");
+        let last = session().await;
+        for _ in 0..4 {
+            assert_eq!(session().await, last);
+        }
     }
 
     #[tokio::test]

@@ -7,12 +7,14 @@ mod common;
 
 use common::{insert_consultations, migrated, new_payment, text};
 use futures_util::FutureExt;
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use sekali_core::domain::{IdempotencyKey, UserId};
 use sekali_core::ports::{AuditStore, CreateOutcome, NewPayment, PaymentStore, StoreError};
 use sekali_store_postgres::{Options, PostgresStore};
+use std::pin::Pin;
 use std::time::Duration;
-use tokio_postgres::NoTls;
+use tokio::time::Instant;
+use tokio_postgres::{Client, NoTls};
 
 type Answer = Result<CreateOutcome, StoreError>;
 
@@ -46,6 +48,89 @@ async fn what_has_queued_up_is_written_by_one_statement() {
     }
     let commits = "SELECT count(DISTINCT xmin::text) FROM payments";
     assert_eq!(text(&store, commits).await, "1");
+}
+
+/// Who holds this key, not yet committed, makes a batch wait that writes it.
+async fn hold_key(holder: &Client, key: &str) {
+    let writes = format!(
+        "BEGIN; INSERT INTO idempotency_keys (user_id, key, fingerprint, payment_id, created_at)
+         SELECT user_id, '{key}', fingerprint, payment_id, created_at FROM idempotency_keys LIMIT 1"
+    );
+    holder.batch_execute(&writes).await.unwrap();
+}
+
+/// It is sent alone, and waits for its key.
+async fn sent<'a>(
+    store: &'a PostgresStore,
+    new: &'a NewPayment,
+) -> Pin<Box<impl Future<Output = Answer> + 'a>> {
+    let before = store.statements();
+    let mut first = Box::pin(one(store, new));
+    assert!(first.as_mut().now_or_never().is_none());
+    while store.statements() == before {
+        tokio::task::yield_now().await;
+    }
+    first
+}
+
+/// Those who come while a batch is written go with the next one, all of them, however they come.
+#[tokio::test]
+async fn what_comes_while_a_batch_is_written_goes_together() {
+    let (database, store) = migrated().await;
+    let (holder, connection) = tokio_postgres::connect(&database.url, NoTls).await.unwrap();
+    let connection = tokio::spawn(connection);
+    insert_consultations(&database, 1, 1);
+    assert!(is_created(&one(&store, &new_payment(1, "k1")).await));
+    // On a machine that stood still meanwhile the batch was slow, which is another case.
+    for attempt in 0..20 {
+        let (from, before, begun) = (2 + 10 * attempt, store.statements(), Instant::now());
+        insert_consultations(&database, from, from + 9);
+        let items = payments(from..=from + 9);
+        hold_key(&holder, &format!("k{from}")).await;
+        let first = sent(&store, &items[0]).await;
+        let mut others: Vec<_> = items[1..].iter().map(|new| Box::pin(one(&store, new))).collect();
+        for other in &mut others {
+            assert!(other.as_mut().now_or_never().is_none());
+            tokio::task::yield_now().await;
+        }
+        holder.batch_execute("ROLLBACK").await.unwrap();
+        let in_time = begun.elapsed() < Duration::from_millis(20);
+        let (first, others) = join(first, join_all(others)).await;
+        assert!(is_created(&first) && others.iter().all(is_created));
+        if in_time {
+            assert_eq!(store.statements() - before, 2);
+            connection.abort();
+            return;
+        }
+    }
+    panic!("this machine stands still all the time");
+}
+
+/// A batch can wait, as for a key that somebody else is about to write; those who come meanwhile need not.
+#[tokio::test]
+async fn nobody_waits_for_a_batch_that_is_slow() {
+    let (database, store) = migrated().await;
+    insert_consultations(&database, 1, 4);
+    let (holder, connection) = tokio_postgres::connect(&database.url, NoTls).await.unwrap();
+    let connection = tokio::spawn(connection);
+    assert!(is_created(&one(&store, &new_payment(4, "k4")).await));
+    hold_key(&holder, "k1").await;
+    let items = payments(1..=3);
+    let mut slow = sent(&store, &items[0]).await;
+    // One after the other: the line moves on, and not only once.
+    for new in &items[1..] {
+        let answer = tokio::time::timeout(Duration::from_secs(5), one(&store, new)).await;
+        assert!(is_created(&answer.expect("the slow batch holds up those behind it")));
+    }
+    assert!(slow.as_mut().now_or_never().is_none());
+    holder.batch_execute("ROLLBACK").await.unwrap();
+    assert!(is_created(&slow.await));
+    // And the one that was slow is a writer like any other.
+    insert_consultations(&database, 5, 70);
+    let (items, before) = (payments(5..=68), store.statements());
+    assert!(each(&store, &items).await.iter().all(is_created));
+    assert_eq!(store.statements() - before, 1);
+    connection.abort();
 }
 
 #[tokio::test]

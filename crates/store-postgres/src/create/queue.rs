@@ -4,6 +4,10 @@
 //! that comes alone waits for nobody. The line is first come, first served, and bounded: who would wait
 //! for too long is turned down while that is still the truth (nothing was written).
 //!
+//! One batch is written after the other, on the session that wrote the one before, which has everything at hand. Two at a time
+//! are half as large each, and together cost a quarter more: what a statement costs besides its items is paid twice. Only
+//! beside one that is slow does another begin, so that nobody waits long for what holds up somebody else.
+//!
 //! What must hold: each caller gets an outcome of its own, and no neighbour's trouble. Hence a batch never
 //! waits for a row; what it could not write because somebody holds the consultation, or because the batch as a
 //! whole was refused, is written again alone. If it dies in its commit, each caller is told that the outcome is unclear,
@@ -16,6 +20,7 @@ use sekali_core::domain::{ConsultationId, IdempotencyKey, UserId};
 use sekali_core::ports::{CreateOutcome, NewPayment, StoreError};
 use std::collections::{HashSet, VecDeque};
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -23,9 +28,10 @@ use tokio::time::Instant;
 
 /// At most so many are written by one statement: more gain little, and the first of them waits for the last.
 const BATCH: usize = 64;
-/// Batches under way at once: while one commits, the next is worked out. More of them are smaller, and slower
-/// together.
+/// Batches under way at once, of which all but one are slow.
 const WRITERS: usize = 2;
+/// A batch that takes longer is slow: several times what 64 take on a disk that answers at once.
+const SLOW: Duration = Duration::from_millis(20);
 /// At most so many wait in line.
 const LINE: usize = 1024;
 
@@ -44,6 +50,8 @@ pub(crate) struct Queue {
 struct Line {
     waiting: VecDeque<Waiting>,
     writers: usize,
+    /// So many of the writers are busy with a batch that is slow: nobody need wait for those.
+    slow: usize,
 }
 
 struct Waiting {
@@ -92,11 +100,16 @@ impl Queue {
             answer
         });
         let answers = answers.collect();
-        if line.writers < WRITERS && !line.waiting.is_empty() {
+        self.send_writer(&mut line);
+        answers
+    }
+
+    /// Sends a writer, unless there is one who will come by, or nothing to write.
+    fn send_writer(&self, line: &mut Line) {
+        if line.writers == line.slow && line.writers < WRITERS && !line.waiting.is_empty() {
             line.writers += 1;
             tokio::spawn(self.clone().serve());
         }
-        answers
     }
 
     fn line(&self) -> MutexGuard<'_, Line> {
@@ -105,15 +118,36 @@ impl Queue {
 
     /// A writer: it comes when there is something to write, and goes when there is nothing left.
     async fn serve(self) {
-        while let Some(batch) = self.next() {
+        loop {
+            // Whoever has only to be let run to stand in line is let run: one batch for all of them.
+            tokio::task::yield_now().await;
+            let Some(batch) = self.next() else { break };
             // A panic drops the batch, which tells its callers; those behind it must not wait for ever.
-            let _ = AssertUnwindSafe(self.settle(batch)).catch_unwind().await;
+            self.beside_others(AssertUnwindSafe(self.settle(batch)).catch_unwind()).await;
         }
     }
 
+    /// Waits for a batch; if it is slow, others go on meanwhile.
+    async fn beside_others<T>(&self, written: impl Future<Output = T>) {
+        let mut written = pin!(written);
+        if tokio::time::timeout(SLOW, &mut written).await.is_ok() {
+            return;
+        }
+        {
+            let mut line = self.line();
+            line.slow += 1;
+            self.send_writer(&mut line);
+        }
+        written.await;
+        self.line().slow -= 1;
+    }
+
+    /// The next batch; `None` sends the writer home.
     fn next(&self) -> Option<Batch> {
         let mut line = self.line();
-        let batch = line.take(self.patience);
+        // Another one has come while this one was slow.
+        let is_relieved = line.writers - line.slow > 1;
+        let batch = if is_relieved { None } else { line.take(self.patience) };
         if batch.is_none() {
             line.writers -= 1;
         }
