@@ -7,6 +7,7 @@ use deadpool_postgres::{
     GenericClient, Hook, HookError, Manager, ManagerConfig, Object, QueueMode, RecyclingMethod, Runtime,
 };
 use futures_util::future::BoxFuture;
+use scopeguard::ScopeGuard;
 use sekali_core::ports::StoreError;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -77,8 +78,7 @@ impl Pool {
         self.shared.statements.load(Ordering::Relaxed)
     }
 
-    /// Does work that writes nothing. It ends where it stands if the caller goes away; a transaction
-    /// is rolled back by the driver before the connection's next statement.
+    /// Does work that writes nothing. It ends where it stands if the caller goes away.
     pub(crate) async fn read<T, W>(&self, work: W) -> Result<T, StoreError>
     where
         W: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, StoreError>>,
@@ -87,18 +87,18 @@ impl Pool {
     }
 
     /// Does work in the caller's own task, which has to see to it that work that writes is not dropped half-way.
+    /// A connection is given back only when its work has ended well: whatever was wrong with it, nobody else shall find
+    /// out, or wait for a statement whose caller has gone.
     pub(crate) async fn run<T, W>(&self, work: W) -> Result<T, StoreError>
     where
         W: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, StoreError>>,
     {
         let object = self.connections.get().await.map_err(|error| errors::unreachable(&error))?;
+        let object = scopeguard::guard(object, discard as fn(Object));
         let mut connection = Connection { object, shared: self.shared.clone() };
-        let result = work(&mut connection).await;
-        if result.is_err() {
-            // Whatever was wrong with it, nobody else shall find out.
-            drop(Object::take(connection.object));
-        }
-        result
+        let result = work(&mut connection).await?;
+        drop(ScopeGuard::into_inner(connection.object));
+        Ok(result)
     }
 
     /// Does work that writes, to its end, also when the caller goes away.
@@ -112,6 +112,10 @@ impl Pool {
         // A task that panicked, or that the runtime's end cut off, may have sent its COMMIT.
         task.await.unwrap_or_else(|_| Err(StoreError::Unclear("the task that wrote was cut off".to_owned())))
     }
+}
+
+fn discard(object: Object) {
+    drop(Object::take(object));
 }
 
 fn tells_session(options: &Options) -> Hook {
@@ -155,7 +159,7 @@ fn settings(options: &Options, set: &str) -> String {
 
 /// A connection that is in use.
 pub(crate) struct Connection {
-    object: Object,
+    object: ScopeGuard<Object, fn(Object)>,
     shared: Arc<Shared>,
 }
 
@@ -163,7 +167,7 @@ impl Connection {
     /// A statement that writes nothing. It needs no settings: it waits for no row, and its answer is not waited for
     /// for ever.
     pub(crate) async fn read(&self, sql: &Sql, params: Params<'_>) -> Result<Vec<Row>, StoreError> {
-        self.shared.send(&self.object, &self.object, sql, params, WhenLost::NothingWritten).await
+        self.shared.send(&*self.object, &self.object, sql, params, WhenLost::NothingWritten).await
     }
 
     /// A statement that commits by itself; behind a pooler a transaction of its own, so that its commit is as
@@ -175,7 +179,7 @@ impl Connection {
             tx.commit().await?;
             return Ok(rows);
         }
-        self.shared.send(&self.object, &self.object, sql, params, WhenLost::Unclear).await
+        self.shared.send(&*self.object, &self.object, sql, params, WhenLost::Unclear).await
     }
 
     /// Starts a transaction. Dropped without [`Transaction::commit`], it is rolled back.
@@ -379,19 +383,21 @@ mod tests {
         assert_eq!(store.query(COUNT).await.unwrap().rows, [["1"]]);
     }
 
+    /// Nobody comes upon the statement of a caller who has gone.
     #[tokio::test]
-    async fn a_read_in_a_transaction_that_is_dropped_leaves_the_connection_clean() {
+    async fn a_session_whose_read_was_given_up_is_used_no_more() {
         let (_database, store) = migrated().await;
         let reads = work(|c| {
             Box::pin(async move {
                 let tx = c.begin_read_only().await?;
-                tx.text("SELECT pg_sleep(0.1)").await
+                tx.text("SELECT pg_sleep(5)").await
             })
         });
         let short = tokio::time::timeout(Duration::from_millis(20), store.pool.read(reads)).await;
         assert!(short.is_err());
         let set =
             work(|c| Box::pin(async move { c.write(&sql::SET_NEXT_IDS, &[&1_i64, &1_i64, &1_i64]).await }));
-        store.pool.write(set).await.unwrap();
+        let written = tokio::time::timeout(Duration::from_secs(3), store.pool.write(set)).await;
+        written.expect("it waits for the statement that was given up").unwrap();
     }
 }

@@ -247,7 +247,10 @@ async fn overlapping_batches_make_each_payment_once() {
     let until = tokio::time::Instant::now() + Duration::from_secs(5);
     let writers: Vec<_> = (0..WRITERS)
         .map(|writer| {
-            let (store, next) = (store.clone(), next.clone());
+            // A server for each: a store writes one batch after the other.
+            let options = Options { connections: 2, ..Options::default() };
+            let store = PostgresStore::connect(&database.url, &options).unwrap();
+            let next = next.clone();
             tokio::spawn(async move {
                 let (mut outcomes, mut made) = (0_usize, Vec::new());
                 while tokio::time::Instant::now() < until {
@@ -300,6 +303,8 @@ async fn keys_in_opposite_orders_never_wait_for_each_other_in_a_circle() {
     const ROUNDS: i64 = 100;
     const BATCH: i64 = 60;
     let (database, store) = migrated().await;
+    // One store writes one batch after the other: these two are two servers.
+    let rival = PostgresStore::connect(&database.url, &Options::default()).unwrap();
     insert_consultations(&database, 1, 2 * ROUNDS * BATCH);
     for round in 0..ROUNDS {
         let first = 1 + 2 * round * BATCH;
@@ -308,7 +313,7 @@ async fn keys_in_opposite_orders_never_wait_for_each_other_in_a_circle() {
         };
         let (forwards, mut backwards) = (batch(first), batch(first + BATCH));
         backwards.reverse();
-        let (one, other) = tokio::join!(store.create_payments(&forwards), store.create_payments(&backwards));
+        let (one, other) = tokio::join!(store.create_payments(&forwards), rival.create_payments(&backwards));
         let outcomes = [one.unwrap(), other.unwrap()].concat();
         let made = outcomes.iter().filter(|outcome| name(outcome) == "created").count();
         let lost = outcomes.iter().filter(|outcome| name(outcome) == "key used").count();

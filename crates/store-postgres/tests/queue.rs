@@ -67,43 +67,83 @@ async fn sent<'a>(
     let before = store.statements();
     let mut first = Box::pin(one(store, new));
     assert!(first.as_mut().now_or_never().is_none());
-    while store.statements() == before {
-        tokio::task::yield_now().await;
-    }
+    let statement = async {
+        while store.statements() == before {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), statement).await.expect("a statement");
     first
 }
 
-/// Those who come while a batch is written go with the next one, all of them, however they come.
-#[tokio::test]
-async fn what_comes_while_a_batch_is_written_goes_together() {
+/// A batch that takes longer is slow, which is another case: a second writer goes on beside it.
+const SLOW: Duration = Duration::from_millis(20);
+
+/// Ten consultations for each attempt at what has to be over before a batch is slow, until a machine that stood still
+/// meanwhile has let one be in time. `attempt` says whether it was; returned is how many
+/// statements it took.
+async fn in_time(attempt: impl AsyncFn(&PostgresStore, &Client, Vec<NewPayment>) -> bool) -> u64 {
     let (database, store) = migrated().await;
     let (holder, connection) = tokio_postgres::connect(&database.url, NoTls).await.unwrap();
     let connection = tokio::spawn(connection);
     insert_consultations(&database, 1, 1);
     assert!(is_created(&one(&store, &new_payment(1, "k1")).await));
-    // On a machine that stood still meanwhile the batch was slow, which is another case.
-    for attempt in 0..20 {
-        let (from, before, begun) = (2 + 10 * attempt, store.statements(), Instant::now());
-        insert_consultations(&database, from, from + 9);
-        let items = payments(from..=from + 9);
+    for round in 0..20 {
+        let from = 2 + 20 * round;
+        insert_consultations(&database, from, from + 19);
         hold_key(&holder, &format!("k{from}")).await;
-        let first = sent(&store, &items[0]).await;
-        let mut others: Vec<_> = items[1..].iter().map(|new| Box::pin(one(&store, new))).collect();
+        let before = store.statements();
+        if attempt(&store, &holder, payments(from..=from + 19)).await {
+            connection.abort();
+            return store.statements() - before;
+        }
+    }
+    panic!("this machine stands still all the time");
+}
+
+/// Those who come while a batch is written go with the next one, all of them, however they come.
+#[tokio::test]
+async fn what_comes_while_a_batch_is_written_goes_together() {
+    let statements = in_time(async |store, holder, items| {
+        let begun = Instant::now();
+        let first = sent(store, &items[0]).await;
+        let mut others: Vec<_> = items[1..].iter().map(|new| Box::pin(one(store, new))).collect();
         for other in &mut others {
             assert!(other.as_mut().now_or_never().is_none());
             tokio::task::yield_now().await;
         }
         holder.batch_execute("ROLLBACK").await.unwrap();
-        let in_time = begun.elapsed() < Duration::from_millis(20);
+        let in_time = begun.elapsed() < SLOW;
         let (first, others) = join(first, join_all(others)).await;
         assert!(is_created(&first) && others.iter().all(is_created));
-        if in_time {
-            assert_eq!(store.statements() - before, 2);
-            connection.abort();
-            return;
-        }
-    }
-    panic!("this machine stands still all the time");
+        in_time
+    })
+    .await;
+    assert_eq!(statements, 2);
+}
+
+/// Those whom a batch has answered, and who come again at once, go with those who are in line already.
+#[tokio::test]
+async fn whoever_is_about_to_stand_in_line_is_let_run_first() {
+    let statements = in_time(async |store, holder, items| {
+        let (now, later) = items.split_at(10);
+        let begun = Instant::now();
+        let first = sent(store, &now[0]).await;
+        let in_line = one(store, &now[1]);
+        let mut in_line = Box::pin(in_line);
+        assert!(in_line.as_mut().now_or_never().is_none());
+        holder.batch_execute("ROLLBACK").await.unwrap();
+        let in_time = begun.elapsed() < SLOW;
+        let again = async {
+            assert!(is_created(&first.await));
+            one(store, &later[0]).await
+        };
+        let (again, in_line) = join(again, in_line).await;
+        assert!(is_created(&again) && is_created(&in_line));
+        in_time
+    })
+    .await;
+    assert_eq!(statements, 2);
 }
 
 /// A batch can wait, as for a key that somebody else is about to write; those who come meanwhile need not.

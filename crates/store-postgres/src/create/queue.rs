@@ -4,12 +4,12 @@
 //! that comes alone waits for nobody. The line is first come, first served, and bounded: who would wait
 //! for too long is turned down while that is still the truth (nothing was written).
 //!
-//! One batch is written after the other, on the session that wrote the one before, which has everything at hand. Two at a time
-//! are half as large each, and together cost a quarter more: what a statement costs besides its items is paid twice. Only
-//! beside one that is slow does another begin, so that nobody waits long for what holds up somebody else.
+//! One batch is written after the other, on the session that was given back last, which has everything at hand. Two at a
+//! time are half as large each, and together cost more: what a statement costs besides its items is paid twice. Only beside
+//! one that is slow does another begin, so that what holds up one batch does not hold up all.
 //!
 //! What must hold: each caller gets an outcome of its own, and no neighbour's trouble. Hence a batch never
-//! waits for a row; what it could not write because somebody holds the consultation, or because the batch as a
+//! waits for a consultation (for a key that another server is just writing it does, as long as that takes); what it could not write because somebody holds the consultation, or because the batch as a
 //! whole was refused, is written again alone. If it dies in its commit, each caller is told that the outcome is unclear,
 //! and finds its payment, if it is there, by its reference and key when it asks again.
 
@@ -28,9 +28,9 @@ use tokio::time::Instant;
 
 /// At most so many are written by one statement: more gain little, and the first of them waits for the last.
 const BATCH: usize = 64;
-/// Batches under way at once, of which all but one are slow.
+/// Batches under way at once, of which one at most is not slow.
 const WRITERS: usize = 2;
-/// A batch that takes longer is slow: several times what 64 take on a disk that answers at once.
+/// A batch that takes longer is slow: twice what 64 payments take on two processors.
 const SLOW: Duration = Duration::from_millis(20);
 /// At most so many wait in line.
 const LINE: usize = 1024;
@@ -104,7 +104,7 @@ impl Queue {
         answers
     }
 
-    /// Sends a writer, unless there is one who will come by, or nothing to write.
+    /// Sends a writer, unless there is one who will come by, or as many as there may be, or nothing to write.
     fn send_writer(&self, line: &mut Line) {
         if line.writers == line.slow && line.writers < WRITERS && !line.waiting.is_empty() {
             line.writers += 1;
@@ -263,4 +263,23 @@ impl Batch {
 
 fn busy() -> StoreError {
     StoreError::Unavailable("too many payments wait to be written".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Options;
+
+    #[tokio::test]
+    async fn a_writer_that_was_slow_goes_home_when_another_has_come() {
+        let options = Options::default();
+        let queue =
+            Queue::new(Pool::new("postgres://nobody@127.0.0.1:1/none", &options).unwrap(), options.wait);
+        *queue.line() = Line { writers: 2, slow: 0, ..Line::default() };
+        assert!(queue.next().is_none());
+        assert_eq!(queue.line().writers, 1, "and the other one goes on");
+        *queue.line() = Line { writers: 2, slow: 1, ..Line::default() };
+        assert!(queue.next().is_none());
+        assert_eq!(queue.line().writers, 1, "there is nothing to write");
+    }
 }
