@@ -8,10 +8,11 @@
 //! time are half as large each, and together cost more: what a statement costs besides its items is paid twice. Only beside
 //! one that is slow does another begin, so that what holds up one batch does not hold up all.
 //!
-//! What must hold: each caller gets an outcome of its own, and no neighbour's trouble. Hence a batch never
-//! waits for a consultation (for a key that another server is just writing it does, as long as that takes); what it could not write because somebody holds the consultation, or because the batch as a
-//! whole was refused, is written again alone. If it dies in its commit, each caller is told that the outcome is unclear,
-//! and finds its payment, if it is there, by its reference and key when it asks again.
+//! What must hold: each caller gets an outcome of its own, and no neighbour's trouble. Hence a batch never waits for a
+//! consultation (for a key that another server is just writing it does, as long as that takes); what it could not write
+//! because somebody holds the consultation, or because the batch as a whole was refused, is written again alone. If it
+//! dies in its commit, each caller is told that the outcome is unclear, and finds its payment, if it is there, by its
+//! reference and key when it asks again.
 
 use super::{attempt, create_one};
 use crate::pool::{Pool, work};
