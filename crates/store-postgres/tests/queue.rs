@@ -79,9 +79,8 @@ async fn sent<'a>(
 /// A batch that takes longer is slow, which is another case: a second writer goes on beside it.
 const SLOW: Duration = Duration::from_millis(20);
 
-/// Ten consultations for each attempt at what has to be over before a batch is slow, until a machine that stood still
-/// meanwhile has let one be in time. `attempt` says whether it was; returned is how many
-/// statements it took.
+/// Twenty consultations for each attempt at what has to be over before a batch is slow, until a machine that stood still
+/// meanwhile has let one be in time. `attempt` says whether it was; returned is how many statements it took.
 async fn in_time(attempt: impl AsyncFn(&PostgresStore, &Client, Vec<NewPayment>) -> bool) -> u64 {
     let (database, store) = migrated().await;
     let (holder, connection) = tokio_postgres::connect(&database.url, NoTls).await.unwrap();
