@@ -173,6 +173,17 @@ impl Running {
         next.await.ok().flatten()
     }
 
+    /// The next webhook, while the clock moves on: how long an attempt is put off for counts from when its
+    /// failure is written down, which may be after any single move.
+    pub async fn hook_as_time_passes(&mut self, clock: &TestClock) -> Hook {
+        loop {
+            clock.advance(1);
+            if let Some(hook) = self.hook_within_a_moment().await {
+                return hook;
+            }
+        }
+    }
+
     /// A request with a key, to a path below the mount point.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.plain(method, path).bearer_auth("sk_test_123")
