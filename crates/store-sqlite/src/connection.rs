@@ -14,6 +14,12 @@ use std::time::Duration;
 const BUSY: Duration = Duration::from_secs(5);
 /// Room for every statement of [`sql`].
 pub(crate) const CACHED_STATEMENTS: usize = 160;
+/// What the writer keeps of the file in memory, in KiB: more than a group of payments changes, or else pages would be
+/// written before their commit, and again with it.
+const CACHE_KIB: i64 = 16_000;
+/// How many pages gather in the write-ahead log before they are brought into the file. Most groups change the same ones
+/// (the ends of tables): the longer that waits, the less is written; the log takes 16 MiB.
+const CHECKPOINT_PAGES: i64 = 4_000;
 /// How often the change to WAL is tried, each time after [`WAL_PAUSE`]: [`BUSY`] in all.
 const WAL_ATTEMPTS: u32 = 250;
 const WAL_PAUSE: Duration = Duration::from_millis(20);
@@ -45,6 +51,8 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
         // With NORMAL an acknowledged commit can be lost when the power goes.
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
+        connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         functions::register(&connection)?;
         Ok(connection)
     };
@@ -200,3 +208,7 @@ impl<'c> Sql<'c> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "connection_tests.rs"]
+mod tests;
