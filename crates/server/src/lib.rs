@@ -14,5 +14,6 @@ pub mod settings;
 pub mod start_error;
 pub mod system;
 pub mod telemetry;
+pub mod uncancelled;
 pub mod wiring;
 mod worker;

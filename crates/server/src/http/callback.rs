@@ -11,7 +11,7 @@ use super::language::Language;
 use super::page::{Mood, Page, facts};
 use super::problem::Problem;
 use super::process::{Carried, admits, admits_by_cookie, stranger, visit, visited};
-use crate::telemetry::uncancelled;
+use crate::uncancelled::uncancelled;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};

@@ -5,7 +5,7 @@ use super::guard::Admitted;
 use super::own_payment::{origin, own_payment};
 use super::problem::{Kind, Problem};
 use super::view::ReceiptView;
-use crate::telemetry::uncancelled;
+use crate::uncancelled::uncancelled;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};

@@ -3,6 +3,7 @@
 
 use super::language::Language;
 use crate::telemetry;
+use crate::uncancelled::Panicked;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
@@ -393,6 +394,14 @@ impl From<StoreError> for Problem {
 impl From<tokio::task::JoinError> for Problem {
     fn from(error: tokio::task::JoinError) -> Self {
         tracing::error!(%error, "A request's task failed");
+        Self::new(Kind::Internal)
+    }
+}
+
+/// The same without a task.
+impl From<Panicked> for Problem {
+    fn from(error: Panicked) -> Self {
+        tracing::error!(%error, "A request's work failed");
         Self::new(Kind::Internal)
     }
 }

@@ -4,7 +4,7 @@ use super::App;
 use super::fields::{Check, Fields};
 use super::guard::Admitted;
 use super::problem::{Kind, Problem};
-use crate::telemetry::uncancelled;
+use crate::uncancelled::uncancelled;
 use axum::extract::{Path, State};
 use axum::{Extension, Json};
 use http::{HeaderMap, StatusCode};

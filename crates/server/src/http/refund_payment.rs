@@ -7,7 +7,7 @@ use super::key;
 use super::own_payment::{origin, own_payment};
 use super::problem::{Kind, Problem};
 use super::view::{ReceiptView, RefundView};
-use crate::telemetry::uncancelled;
+use crate::uncancelled::uncancelled;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};

@@ -3,7 +3,7 @@
 use super::App;
 use super::guard::read_bounded;
 use super::problem::{Kind, Problem};
-use crate::telemetry::uncancelled;
+use crate::uncancelled::uncancelled;
 use axum::Json;
 use axum::extract::{Request, State};
 use sekali_core::flow::inbox::ReceiveError;

@@ -25,18 +25,3 @@ pub fn request_id() -> Option<String> {
 pub fn with_request_id<T>(look: impl FnOnce(&str) -> T) -> Option<T> {
     REQUEST_ID.try_with(|id| look(id)).ok()
 }
-
-/// Runs `future` to its end even if whoever waits for it goes away (a client that hangs up drops
-/// its handler): what touches money is never stopped between two lines.
-pub async fn uncancelled<F>(future: F) -> Result<F::Output, tokio::task::JoinError>
-where
-    F: Future + Send + 'static,
-    F::Output: Send + 'static,
-{
-    // On the heap from the first: on its way into the task a future is moved several times.
-    let future = Box::pin(future);
-    match request_id() {
-        Some(id) => tokio::spawn(in_request(id, future)).await,
-        None => tokio::spawn(future).await,
-    }
-}

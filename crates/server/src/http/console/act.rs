@@ -17,7 +17,7 @@ use crate::http::language::Language;
 use crate::http::own_payment::origin;
 use crate::http::problem::{Kind, Problem};
 use crate::http::refund_payment;
-use crate::telemetry::uncancelled;
+use crate::uncancelled::uncancelled;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
