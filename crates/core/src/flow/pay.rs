@@ -200,8 +200,8 @@ struct Run<'a> {
 }
 
 impl Pay {
-    /// Answers a press of BAYAR. Run it in a task of its own: a client that goes away must not stop it
-    /// half-way.
+    /// Answers a press of BAYAR. A client that goes away must not stop it half-way: whoever waits
+    /// for it may, the work may not.
     pub async fn pay(&self, request: &PayRequest) -> Result<Answer, PayError> {
         self.pay_counted(request, None).await.1
     }

@@ -63,7 +63,7 @@ async fn count(app: &App, bucket: Option<&str>) -> Option<Rate> {
     take(app, bucket?, app.limits.rate).await
 }
 
-/// Runs the flow in a task of its own. It counts the request in `bucket`, if it has to be.
+/// Runs the flow to its end, whoever goes away. It counts the request in `bucket`, if it has to be.
 async fn pay(
     app: &Arc<App>,
     request: PayRequest,
