@@ -84,7 +84,6 @@ async fn repeated_until_answered(storage: Storage) {
     let _task = running.deliver_webhooks();
     let first = running.next_hook().await;
     assert_eq!(verified_time(&first), START);
-    // However late the failure is written down, an hour is more than the pause after it.
     for _ in 0..2 {
         let before = running.clock.now();
         let clock = running.clock.clone();

@@ -195,7 +195,7 @@ mod tests {
         drop(open);
         spooler.finish();
         let written = written.lock().unwrap();
-        assert_eq!(written.len(), 2, "one thread was woken for each line");
+        assert_eq!(written.len(), 2, "lines did not gather");
         assert_eq!(std::str::from_utf8(&written[1]).unwrap().lines().count(), 1000);
     }
 
