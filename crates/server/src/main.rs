@@ -3,7 +3,7 @@
 use mimalloc::MiMalloc;
 use std::process::ExitCode;
 
-/// A press allocates some 160 times; the C library's allocator takes a quarter of the time that it costs
+/// A press allocates some 160 times; the C library's allocator took a fifth of the time that it cost
 /// (docs/performance.md).
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;

@@ -14,8 +14,9 @@ use std::time::Duration;
 const BUSY: Duration = Duration::from_secs(5);
 /// Room for every statement of [`sql`].
 pub(crate) const CACHED_STATEMENTS: usize = 160;
-/// What the writer keeps of the file in memory, in KiB: more than a group of payments changes, or else pages would be
-/// written before their commit, and again with it.
+/// What the writer keeps of the file in memory, in KiB: pages for which there is no room are written before their commit,
+/// and may be again with it. The 500 that SQLite has room for by itself are about what a group of payments changes whose
+/// patients come in no order.
 const CACHE_KIB: i64 = 16_000;
 /// How many pages gather in the write-ahead log before they are brought into the file. Most groups change the same ones
 /// (the ends of tables): the longer that waits, the less is written; the log takes 16 MiB.
